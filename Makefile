@@ -1,0 +1,155 @@
+# Underseal. `make help` lists the targets; nothing else is needed to work on the project.
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+PYTHON := /usr/bin/python3
+
+B := build
+VERSION := 0.1.0
+
+# ---- sources -------------------------------------------------------------------------------------------
+STORAGE_C := $(wildcard storage/*/*.c keymgmt/*.c)
+HV_C      := $(wildcard hv/core/*.c hv/x86/*.c hv/svm/*.c hv/disk/*.c)
+HV_S      := $(wildcard hv/core/*.S hv/x86/*.S hv/svm/*.S)
+BOOT_C    := $(wildcard hv/boot/*.c)
+TOOL_C    := $(wildcard installer/*.c)
+# The parts of hv/ that touch no hardware: also built for the host, for unit tests and fuzzers.
+PURE_C    := $(wildcard hv/x86/decode*.c hv/x86/execute*.c hv/x86/walk.c hv/core/npt.c hv/core/format.c)
+# What the UEFI program shares with the hypervisor.
+SHARED_C  := hv/core/format.c hv/core/string.c hv/x86/libcrypto_port.c
+
+UNIT_C  := $(wildcard tests/unit/test_*.c)
+MODEL_C := $(wildcard tests/model/*.c)
+FUZZ_C  := $(wildcard tests/fuzz/fuzz_*.c)
+UNITS   := $(patsubst tests/unit/%.c,%,$(UNIT_C))
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(FUZZ_C))
+
+# ---- flags ---------------------------------------------------------------------------------------------
+WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla
+COMMON := -std=gnu11 -g -I. -MMD -MP $(WARN) -DUNDERSEAL_VERSION='"$(VERSION)"'
+FREE := -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-mno-red-zone -mgeneral-regs-only -fno-strict-aliasing -fno-tree-loop-distribute-patterns \
+	-ffunction-sections -fdata-sections -fno-builtin-printf
+HV_CFLAGS := $(COMMON) $(FREE) -O2 -fpie -fvisibility=hidden
+EFI_CFLAGS := $(COMMON) $(FREE) -O2 -fpic -fvisibility=hidden -fshort-wchar -maccumulate-outgoing-args \
+	-DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -Wno-pointer-sign
+TOOL_CFLAGS := $(COMMON) -O2 -D_GNU_SOURCE $(shell pkg-config --cflags libcryptsetup json-c fdisk 2>/dev/null)
+HOST_CFLAGS := $(COMMON) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
+FUZZ_CFLAGS := -std=gnu11 -g -I. -O1 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=undefined
+LIBCRYPTO := /usr/lib/x86_64-linux-gnu/libcrypto.a
+LIBARGON2 := /usr/lib/x86_64-linux-gnu/libargon2.a
+
+.PHONY: all help deps check test demo run bench fuzz clean image efi tool format tools
+all: efi tool
+
+help:
+	@printf '%s\n' \
+	'make demo    build a Debian disk, encrypt it, boot it beneath the hypervisor, show both sides' \
+	'make run     the same machine with its console on this terminal' \
+	'make test    every test: make check, then machines in QEMU   (T=name for one)' \
+	'make check   host tests only, with sanitizers                (T=name for one)' \
+	'make fuzz    a minute of each fuzzer                         (T=name, SECONDS_EACH=60)' \
+	'make bench   every figure, written to docs/benchmarks.md and build/bench.json' \
+	'make efi     build/underseal.efi        make tool  build/underseal' \
+	'make deps    install the Debian packages the project needs'
+
+# ---- dependencies --------------------------------------------------------------------------------------
+deps: $(B)/.deps
+$(B)/.deps: packages.txt tests/deps.sh
+	@mkdir -p $(B)
+	@bash tests/deps.sh packages.txt
+	@touch $@
+
+# ---- the hypervisor: a position-independent image with one header, embedded in the UEFI program ----------
+HV_O := $(HV_C:%.c=$(B)/hv/%.o) $(HV_S:%.S=$(B)/hv/%.o) $(STORAGE_C:%.c=$(B)/hv/%.o)
+$(B)/hv/%.o: %.c | $(B)/.deps
+	@mkdir -p $(@D)
+	@gcc $(HV_CFLAGS) -c $< -o $@
+$(B)/hv/%.o: %.S | $(B)/.deps
+	@mkdir -p $(@D)
+	@gcc $(HV_CFLAGS) -c $< -o $@
+$(B)/hv.elf: $(HV_O) hv/core/hv.lds
+	@ld -pie --no-dynamic-linker -z text -z norelro -z noexecstack --no-warn-rwx-segments -nostdlib --gc-sections -T hv/core/hv.lds \
+		-e hv_image_header $(HV_O) $(LIBCRYPTO) -o $@
+	@! nm -u $@ | grep . || { echo "hv.elf: undefined symbols" >&2; rm -f $@; exit 1; }
+$(B)/hv.bin: $(B)/hv.elf
+	@objcopy -O binary $< $@
+
+# ---- the UEFI program ----------------------------------------------------------------------------------
+BOOT_O := $(BOOT_C:%.c=$(B)/efi/%.o) $(SHARED_C:%.c=$(B)/efi/%.o) $(STORAGE_C:%.c=$(B)/efi/%.o) \
+	$(B)/efi/hv_image.o
+$(B)/efi/%.o: %.c | $(B)/.deps
+	@mkdir -p $(@D)
+	@gcc $(EFI_CFLAGS) -c $< -o $@
+$(B)/efi/hv_image.o: hv/boot/hv_image.S $(B)/hv.bin
+	@gcc -c -I$(B) $< -o $@
+$(B)/underseal.so: $(BOOT_O) hv/boot/efi.lds
+	@ld -nostdlib -znocombreloc -z noexecstack --no-warn-rwx-segments -T hv/boot/efi.lds -shared -Bsymbolic --gc-sections -z defs -L/usr/lib \
+		/usr/lib/crt0-efi-x86_64.o $(BOOT_O) -lgnuefi -lefi $(LIBARGON2) $(LIBCRYPTO) -o $@
+$(B)/underseal.efi: $(B)/underseal.so
+	@objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' \
+		-j .reloc --target=efi-app-x86_64 --subsystem=10 $< $@
+	@echo "built $@ ($$(stat -c %s $@) bytes)"
+efi: $(B)/underseal.efi
+
+# ---- the underseal command -----------------------------------------------------------------------------
+TOOL_O := $(TOOL_C:%.c=$(B)/tool/%.o) $(STORAGE_C:%.c=$(B)/tool/%.o)
+$(B)/tool/%.o: %.c | $(B)/.deps
+	@mkdir -p $(@D)
+	@gcc $(TOOL_CFLAGS) -c $< -o $@
+$(B)/underseal: $(TOOL_O)
+	@gcc -o $@ $(TOOL_O) -lcryptsetup -lfdisk -lblkid -ljson-c $(LIBARGON2) $(LIBCRYPTO) -lpthread
+	@echo "built $@"
+tool: $(B)/underseal
+
+# ---- host tests ----------------------------------------------------------------------------------------
+HOST_O := $(STORAGE_C:%.c=$(B)/host/%.o) $(PURE_C:%.c=$(B)/host/%.o) $(MODEL_C:%.c=$(B)/host/%.o) \
+	$(B)/host/installer/port.o
+$(B)/host/%.o: %.c | $(B)/.deps
+	@mkdir -p $(@D)
+	@gcc $(HOST_CFLAGS) -c $< -o $@
+$(B)/host/libhost.a: $(HOST_O)
+	@rm -f $@; ar rcs $@ $(HOST_O)
+$(B)/host/test_%: $(B)/host/tests/unit/test_%.o $(B)/host/libhost.a
+	@gcc -fsanitize=address,undefined -o $@ $< $(B)/host/libhost.a -lcmocka -lcapstone $(LIBARGON2) $(LIBCRYPTO) -lpthread
+.PRECIOUS: $(B)/host/%.o $(B)/tool/%.o $(B)/efi/%.o $(B)/hv/%.o
+
+T ?=
+SELECTED_UNITS := $(if $(T),$(filter $(T) test_$(T),$(UNITS)),$(UNITS))
+check: $(SELECTED_UNITS:%=$(B)/host/%) $(if $(T),,tool)
+	@bash tests/check.sh "$(T)" $(SELECTED_UNITS:%=$(B)/host/%)
+
+# ---- fuzzers -------------------------------------------------------------------------------------------
+FUZZ_O := $(STORAGE_C:%.c=$(B)/fuzz/%.o) $(PURE_C:%.c=$(B)/fuzz/%.o) $(MODEL_C:%.c=$(B)/fuzz/%.o) \
+	$(B)/fuzz/installer/port.o
+$(B)/fuzz/%.o: %.c | $(B)/.deps
+	@mkdir -p $(@D)
+	@clang $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+$(B)/fuzz/libfuzz.a: $(FUZZ_O)
+	@rm -f $@; ar rcs $@ $(FUZZ_O)
+$(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(B)/fuzz/libfuzz.a
+	@clang -fsanitize=fuzzer,address,undefined -o $@ $< $(B)/fuzz/libfuzz.a -lcapstone $(LIBARGON2) $(LIBCRYPTO) -lpthread
+SECONDS_EACH ?= 60
+fuzz: $(patsubst %,$(B)/fuzz/%,$(if $(T),$(filter $(T) fuzz_$(T),$(FUZZERS)),$(FUZZERS)))
+	@bash tests/fuzz/run.sh $(SECONDS_EACH) $^
+
+# ---- machines ------------------------------------------------------------------------------------------
+test: $(if $(filter $(T) test_$(T),$(UNITS)),check,$(if $(T),,check) efi tool)
+	@$(if $(filter $(T) test_$(T),$(UNITS)),true,$(PYTHON) -u tests/machine/run.py $(T))
+demo: efi tool
+	@$(PYTHON) -u tests/machine/demo.py
+run: efi tool
+	@$(PYTHON) -u tests/machine/demo.py --interactive
+bench: efi tool
+	@$(PYTHON) -u bench/bench.py
+image: efi tool
+	@$(PYTHON) -u tests/machine/image.py
+
+format:
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

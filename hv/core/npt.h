@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nested page tables in the AMD64 long-mode format (APM 2, 15.25): guest-physical
+ * equals host-physical, mapped with the largest pages that fit, broken down only
+ * where something is trapped. One tree per vcpu, so that a CPU can have a view of
+ * its own; the trees are equal but for those views.
+ *
+ * Not locked: the caller holds the nested-paging lock and flushes translations
+ * after narrowing (npt_shootdown).
+ */
+#ifndef HV_CORE_NPT_H
+#define HV_CORE_NPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NPT_READ    1u
+#define NPT_WRITE   2u
+#define NPT_EXECUTE 4u
+#define NPT_ALL     (NPT_READ | NPT_WRITE | NPT_EXECUTE)
+
+/* Zeroed 4 KiB pages for tables, handed out from an array and never freed but by npt_merge. */
+struct npt_pool {
+	uint8_t *base; /* page-aligned, identity-mapped */
+	uint32_t pages;
+	uint32_t used;
+	uint32_t free_head; /* 1 + index of the first freed page, 0 when none */
+};
+
+void npt_pool_init(struct npt_pool *pool, void *base, uint32_t pages);
+
+struct npt {
+	uint64_t *root; /* PML4; its physical address is its pointer (hypervisor memory is identity-mapped) */
+	struct npt_pool *pool;
+	bool huge_pages; /* 1 GiB pages may be used */
+};
+
+/* Builds an identity mapping of [0, limit), limit a multiple of 1 GiB, NPT_ALL. 0, or -1 when the pool is empty. */
+int npt_init(struct npt *npt, struct npt_pool *pool, uint64_t limit, bool huge_pages);
+
+/*
+ * Maps [gpa, gpa+bytes) (4 KiB multiples) to hpa onwards with `access`; access 0
+ * makes the range not present. Splits larger pages as needed, uses the largest
+ * that fit. Returns 0, or -1 when the pool is empty; then nothing has changed.
+ */
+int npt_map(struct npt *npt, uint64_t gpa, uint64_t bytes, uint64_t hpa, unsigned access);
+
+/* As npt_map, but every 4 KiB page of the range maps the same page at `hpa` (tables are shared where possible). */
+int npt_map_same(struct npt *npt, uint64_t gpa, uint64_t bytes, uint64_t hpa, unsigned access);
+
+struct npt_translation {
+	uint64_t hpa;
+	uint64_t page_bytes; /* 4 KiB, 2 MiB, 1 GiB */
+	unsigned access;     /* 0 when not present */
+};
+
+struct npt_translation npt_lookup(const struct npt *npt, uint64_t gpa);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each sector of a disk is: clear, ciphertext of a volume, or guarded
+ * (a header partition: read freely, never written by the guest). Built once
+ * before the first I/O, read-only afterwards, so it needs no lock.
+ */
+#ifndef STORAGE_VOLUME_MAP_H
+#define STORAGE_VOLUME_MAP_H
+
+#include "storage/crypt/xts.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sector_kind { SECTOR_CLEAR, SECTOR_CIPHERTEXT, SECTOR_GUARDED };
+
+/* At most this many ranges on one disk: 8 volumes with their headers. */
+#define DISK_MAP_RANGES 16
+
+struct disk_range {
+	uint64_t first_lba; /* in logical sectors of the disk, inclusive */
+	uint64_t last_lba;
+	enum sector_kind kind;
+	/* For SECTOR_CIPHERTEXT only: */
+	uint32_t sector_size;      /* of the cipher, bytes: 512 .. 4096 */
+	uint64_t iv_offset;        /* tweak of first_lba, in 512-byte units (LUKS2 segment iv_tweak) */
+	const struct xts_key *key; /* in the key arena, outlives the map */
+};
+
+struct disk_map {
+	uint32_t lba_size; /* logical sector of the disk in bytes: 512 or 4096 */
+	unsigned count;
+	struct disk_range range[DISK_MAP_RANGES]; /* sorted, disjoint */
+};
+
+/* A run of consecutive sectors of one kind. */
+struct disk_run {
+	uint64_t lba;
+	uint64_t count;
+	const struct disk_range *range; /* NULL when clear */
+};
+
+/*
+ * Adds a range; keeps the table sorted. Returns 0, or -1 when it overlaps
+ * another, the table is full, first > last, the cipher's sector is no multiple
+ * of lba_size, or the range is no multiple of the cipher's sector.
+ */
+int disk_map_add(struct disk_map *map, const struct disk_range *range);
+
+/* The longest run of one kind that starts at `lba`, at most `count` sectors (count > 0). */
+struct disk_run disk_map_run(const struct disk_map *map, uint64_t lba, uint64_t count);
+
+/* Whether any sector of [lba, lba+count) is of `kind`. */
+bool disk_map_touches(const struct disk_map *map, uint64_t lba, uint64_t count, enum sector_kind kind);
+
+/* The tweak (512-byte units) of `lba`, which lies in `range`. */
+uint64_t disk_range_tweak(const struct disk_map *map, const struct disk_range *range, uint64_t lba);
+
+#endif

@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# check.sh NAME PROGRAM...: runs the host tests, and tests/host/*.sh; with NAME only what bears it.
+set -u
+name=$1; shift
+passed=0 failed=0
+export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+one() {
+	local label=$1; shift
+	local log=build/host/$label.log start=$SECONDS
+	if "$@" >"$log" 2>&1; then
+		passed=$((passed + 1)); printf 'ok    %-28s %2d s\n' "$label" $((SECONDS - start))
+	else
+		failed=$((failed + 1)); printf 'FAIL  %s, its output:\n' "$label"; tail -n 60 "$log"
+		echo "      repeat it with: make check T=${label#test_}"
+	fi
+}
+for program in "$@"; do one "$(basename "$program")" "$program"; done
+for script in tests/host/*.sh; do
+	[ -e "$script" ] || continue
+	label=$(basename "$script" .sh)
+	[ -z "$name" ] || [ "$name" = "$label" ] || continue
+	one "$label" bash "$script"
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
