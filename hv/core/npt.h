@@ -17,14 +17,18 @@
 #define NPT_READ    1u
 #define NPT_WRITE   2u
 #define NPT_EXECUTE 4u
-#define NPT_ALL     (NPT_READ | NPT_WRITE | NPT_EXECUTE)
+#define NPT_ALL	    (NPT_READ | NPT_WRITE | NPT_EXECUTE)
 
-/* Zeroed 4 KiB pages for tables, handed out from an array and never freed but by npt_merge. */
+/*
+ * 4 KiB pages for tables, handed out zeroed from an array. They are never taken
+ * back: a CPU may hold a paging-structure translation of a table long after the
+ * tree has dropped it, so a table, once linked, serves its range for good. The
+ * demand is bounded by the ranges that are ever trapped.
+ */
 struct npt_pool {
 	uint8_t *base; /* page-aligned, identity-mapped */
 	uint32_t pages;
 	uint32_t used;
-	uint32_t free_head; /* 1 + index of the first freed page, 0 when none */
 };
 
 void npt_pool_init(struct npt_pool *pool, void *base, uint32_t pages);
@@ -32,28 +36,42 @@ void npt_pool_init(struct npt_pool *pool, void *base, uint32_t pages);
 struct npt {
 	uint64_t *root; /* PML4; its physical address is its pointer (hypervisor memory is identity-mapped) */
 	struct npt_pool *pool;
-	bool huge_pages; /* 1 GiB pages may be used */
+	uint64_t *same_table; /* the last shared table made by npt_map_same; a full table is never written
+				 again */
+	bool huge_pages;      /* 1 GiB pages may be used */
 };
 
-/* Builds an identity mapping of [0, limit), limit a multiple of 1 GiB, NPT_ALL. 0, or -1 when the pool is empty. */
+/*
+ * Builds an identity mapping of [0, limit), limit a multiple of 1 GiB, NPT_ALL.
+ * 0, or -1 when the pool is short; then the pool is as before.
+ */
 int npt_init(struct npt *npt, struct npt_pool *pool, uint64_t limit, bool huge_pages);
 
 /*
- * Maps [gpa, gpa+bytes) (4 KiB multiples) to hpa onwards with `access`; access 0
- * makes the range not present. Splits larger pages as needed, uses the largest
- * that fit. Returns 0, or -1 when the pool is empty; then nothing has changed.
+ * Maps [gpa, gpa+bytes) (4 KiB multiples, below 2^48) to hpa onwards with `access`;
+ * access 0, or without NPT_READ (the format cannot express it), makes the range not
+ * present. Splits larger pages as needed, uses the largest that fit where no table
+ * exists yet. Returns 0, or -1 when the pool is short or the range does not fit the
+ * format; then nothing has changed.
+ *
+ * A new table is complete before it is linked, and an entry changes by one store:
+ * a CPU that walks meanwhile sees each page either as before or as after.
  */
 int npt_map(struct npt *npt, uint64_t gpa, uint64_t bytes, uint64_t hpa, unsigned access);
 
-/* As npt_map, but every 4 KiB page of the range maps the same page at `hpa` (tables are shared where possible). */
+/*
+ * As npt_map, but every 4 KiB page of the range maps the same page at `hpa`. Whole
+ * 2 MiB of it share one table, which a later change of a part replaces by a copy.
+ */
 int npt_map_same(struct npt *npt, uint64_t gpa, uint64_t bytes, uint64_t hpa, unsigned access);
 
 struct npt_translation {
 	uint64_t hpa;
-	uint64_t page_bytes; /* 4 KiB, 2 MiB, 1 GiB */
+	uint64_t page_bytes; /* 4 KiB, 2 MiB, 1 GiB; 512 GiB for a hole of that size */
 	unsigned access;     /* 0 when not present */
 };
 
+/* What `gpa` (below 2^48) is mapped to. */
 struct npt_translation npt_lookup(const struct npt *npt, uint64_t gpa);
 
 #endif
