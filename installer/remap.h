@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Intel VMD and RAID ("RST") remapping put disks behind a controller that the
+ * hypervisor does not mediate: the guest would write plaintext past it.
+ */
+#ifndef INSTALLER_REMAP_H
+#define INSTALLER_REMAP_H
+
+/*
+ * `sysfs` is where sysfs is mounted, `node` the disk below it, as
+ * `dev/block/8:0`. Returns NULL, or why the disk cannot be protected, as the end
+ * of a sentence that begins with the disk.
+ */
+const char *remap_reason(const char *sysfs, const char *node);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "installer/secrets.h"
+#include "installer/exits.h"
+#include "storage/crypt/wipe.h"
+#include "storage/port.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <termios.h>
+#include <unistd.h>
+
+struct secrets *secrets_new(void)
+{
+	struct secrets *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (s == MAP_FAILED) {
+		log_error("no memory for the key");
+		return NULL;
+	}
+	if (mlock(s, sizeof *s))
+		log_warning("the key's memory cannot be locked and might reach swap: %s", strerror(errno));
+	madvise(s, sizeof *s, MADV_DONTDUMP);
+	return s;
+}
+
+void secrets_free(struct secrets *s)
+{
+	if (!s)
+		return;
+	secret_wipe(s, sizeof *s);
+	munlock(s, sizeof *s);
+	munmap(s, sizeof *s);
+}
+
+/* Reads up to a newline (`line`) or the end. Returns bytes, or -1: error or too long. */
+static ssize_t read_secret(int fd, char *buffer, size_t capacity, int line)
+{
+	size_t have = 0;
+
+	for (;;) {
+		ssize_t got = have < capacity ? read(fd, buffer + have, line ? 1 : capacity - have) : -1;
+
+		if (got < 0)
+			return -1;
+		if (!got)
+			return have;
+		have += got;
+		if (line && buffer[have - 1] == '\n')
+			return have - 1;
+	}
+}
+
+static int from_file(struct secrets *s, const char *file)
+{
+	int standard_input = !strcmp(file, "-");
+	int fd = standard_input ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t bytes;
+
+	if (fd < 0) {
+		log_error("%s: %s", file, strerror(errno));
+		return EXITS_FAILED;
+	}
+	bytes = read_secret(fd, s->passphrase, sizeof s->passphrase, 0);
+	if (!standard_input)
+		close(fd);
+	if (bytes < 0) {
+		log_error("%s: cannot be read, or holds more than %u bytes", file, PASSPHRASE_MAX - 1);
+		return EXITS_FAILED;
+	}
+	if (bytes && s->passphrase[bytes - 1] == '\n')
+		bytes--;
+	s->passphrase_bytes = bytes;
+	return EXITS_OK;
+}
+
+static ssize_t ask(int terminal, const char *prompt, char *buffer)
+{
+	struct termios shown, hidden;
+	ssize_t bytes;
+
+	dprintf(terminal, "%s", prompt);
+	if (tcgetattr(terminal, &shown))
+		return -1;
+	hidden = shown;
+	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	if (tcsetattr(terminal, TCSAFLUSH, &hidden))
+		return -1;
+	bytes = read_secret(terminal, buffer, PASSPHRASE_MAX, 1);
+	tcsetattr(terminal, TCSAFLUSH, &shown);
+	dprintf(terminal, "\n");
+	return bytes;
+}
+
+static int from_terminal(struct secrets *s, int new)
+{
+	char again[PASSPHRASE_MAX];
+	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
+	ssize_t bytes, second;
+	int result = EXITS_FAILED;
+
+	if (terminal < 0) {
+		log_error("there is no terminal to ask for the passphrase; use --passphrase-file");
+		return EXITS_USAGE;
+	}
+	bytes = ask(terminal, new ? "New passphrase: " : "Passphrase: ", s->passphrase);
+	second = new && bytes > 0 ? ask(terminal, "The same again: ", again) : bytes;
+	if (bytes < 0 || second < 0)
+		log_error("no passphrase was typed, or it is longer than %u bytes", PASSPHRASE_MAX - 1);
+	else if (new && (bytes != second || memcmp(s->passphrase, again, bytes)))
+		log_error("the two passphrases differ");
+	else
+		result = EXITS_OK;
+	s->passphrase_bytes = result ? 0 : bytes;
+	secret_wipe(again, sizeof again);
+	close(terminal);
+	return result;
+}
+
+int secrets_passphrase(struct secrets *s, const char *file, int new)
+{
+	int err = file ? from_file(s, file) : from_terminal(s, new);
+
+	if (!err && !s->passphrase_bytes) {
+		log_error("the passphrase is empty");
+		err = EXITS_FAILED;
+	}
+	return err;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one place in the command's memory that holds secrets: locked, not dumped, wiped. */
+#ifndef INSTALLER_SECRETS_H
+#define INSTALLER_SECRETS_H
+
+#include "storage/crypt/xts.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#define PASSPHRASE_MAX   512 /* bytes, as cryptsetup's interactive limit */
+#define VOLUME_KEY_BYTES 64  /* AES-256-XTS */
+
+struct secrets {
+	char passphrase[PASSPHRASE_MAX];
+	size_t passphrase_bytes;
+	uint8_t key[VOLUME_KEY_BYTES];
+	struct xts_key schedule;
+};
+
+/* Pages of their own; NULL after an error line. secrets_free wipes; NULL is allowed. */
+struct secrets *secrets_new(void);
+void secrets_free(struct secrets *secrets);
+
+/*
+ * Reads the passphrase from `file` (one trailing newline is not part of it; "-"
+ * is standard input) or, with NULL, from the terminal without echo: twice when
+ * `new`. Returns an exit code.
+ */
+int secrets_passphrase(struct secrets *secrets, const char *file, int new);
+
+#endif

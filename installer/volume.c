@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "installer/volume.h"
+#include "installer/exits.h"
+#include "storage/port.h"
+#include <stdlib.h>
+
+#define COPY_BYTES (1u << 20)
+
+/* Where `offset` of `part` stands; -1 when it is beyond the part's end. */
+static int place(const struct volume *v, enum convert_part part, uint64_t offset, size_t bytes, int *fd,
+		 uint64_t *at)
+{
+	uint64_t limit = part == CONVERT_DATA ? v->bytes : v->header_bytes;
+
+	if (offset > limit || bytes > limit - offset)
+		return -1;
+	*fd = part == CONVERT_DATA ? v->data_fd : v->target->fd;
+	*at = offset + (part == CONVERT_DATA ? v->data_base : v->header_base);
+	return 0;
+}
+
+static int port_read(void *context, enum convert_part part, uint64_t offset, void *buffer, size_t bytes)
+{
+	const struct volume *v = context;
+	uint64_t at;
+	int fd;
+
+	if (place(v, part, offset, bytes, &fd, &at))
+		return -1;
+	return read_at(fd, v->target->path, at, buffer, bytes);
+}
+
+static int port_write(void *context, enum convert_part part, uint64_t offset, const void *buffer, size_t bytes)
+{
+	const struct volume *v = context;
+	uint64_t at;
+	int fd;
+
+	if (place(v, part, offset, bytes, &fd, &at))
+		return -1;
+	return write_at(fd, v->target->path, at, buffer, bytes);
+}
+
+static int port_sync(void *context, enum convert_part part)
+{
+	const struct volume *v = context;
+
+	return sync_file(part == CONVERT_DATA ? v->data_fd : v->target->fd, v->target->path);
+}
+
+static int port_commit(void *context, const struct convert_state *at)
+{
+	struct volume *v = context;
+
+	return state_move(&v->state, at, v->bytes) ? -1 : volume_commit(v);
+}
+
+int volume_commit(struct volume *v)
+{
+	size_t bytes;
+	const char *text = state_text(&v->state, &bytes);
+
+	return pair_write(&v->pair, &v->port, text, bytes);
+}
+
+int volume_open(struct volume *v, const struct gpt *gpt, const struct gpt_partition *data,
+		const struct gpt_partition *header, int data_fd, uint64_t data_base)
+{
+	const char *why;
+
+	memset(v, 0, sizeof *v);
+	v->target = gpt->target;
+	v->data = *data;
+	v->header = *header;
+	v->bytes = gpt_bytes(gpt, data);
+	v->header_base = gpt_offset(gpt, header);
+	v->header_bytes = gpt_bytes(gpt, header);
+	v->data_fd = data_fd;
+	v->data_base = data_base;
+	v->port = (struct convert_port){v, port_read, port_write, port_sync, port_commit};
+	v->pair.capacity = 4u << 20;
+	v->pair.image = malloc(v->pair.capacity);
+	if (!v->pair.image) {
+		log_error("no memory for the header");
+		return EXITS_FAILED;
+	}
+	if (pair_read(&v->pair, &v->port)) {
+		log_error("%s: both copies of the header in partition %u are damaged", v->target->path,
+			v->header.number);
+		return EXITS_FAILED;
+	}
+	if (state_parse(&v->state, pair_json(&v->pair), pair_json_capacity(&v->pair), v->bytes, &why)) {
+		log_error("%s: the header in partition %u cannot be used: %s", v->target->path, v->header.number,
+			why);
+		return EXITS_FAILED;
+	}
+	return EXITS_OK;
+}
+
+void volume_close(struct volume *v)
+{
+	state_free(&v->state);
+	free(v->pair.image);
+	v->pair.image = NULL;
+}
+
+int volume_copy_header(const struct volume *v, int image)
+{
+	uint8_t *buffer = malloc(COPY_BYTES);
+	int err = buffer ? EXITS_OK : EXITS_FAILED;
+
+	for (uint64_t at = 0; !err && at < v->header_bytes; at += COPY_BYTES) {
+		uint64_t left = v->header_bytes - at;
+		size_t run = left < COPY_BYTES ? left : COPY_BYTES;
+
+		if (read_at(v->target->fd, v->target->path, v->header_base + at, buffer, run) ||
+		    write_at(image, "the header's image", at, buffer, run))
+			err = EXITS_FAILED;
+	}
+	free(buffer);
+	return err;
+}
