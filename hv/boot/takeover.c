@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The take-over, in an order that can be undone until the last step: check every
+ * CPU, reserve and load, quiet the controllers, initialise, then enter on every
+ * CPU, the boot CPU last.
+ */
+#include "hv/boot/takeover.h"
+#include "hv/boot/cpus.h"
+#include "hv/boot/reserve.h"
+#include "hv/core/hypercall.h"
+#include "hv/core/image.h"
+#include "storage/crypt/wipe.h"
+#include <efilib.h>
+#include <efipciio.h>
+
+typedef int64_t (*hv_init_function)(const struct boot_info *info) __attribute__((sysv_abi));
+typedef int64_t (*hv_enter_function)(uint32_t cpu) __attribute__((sysv_abi));
+
+static const struct boot_info *current;
+static hv_enter_function enter;
+
+static VOID EFIAPI enter_this_cpu(VOID *unused)
+{
+	(void)unused;
+	enter(cpus_this_index(current));
+}
+
+static BOOLEAN is_function(EFI_PCI_IO_PROTOCOL *pci, const struct boot_volume *volume)
+{
+	UINTN segment, bus, device, function;
+
+	return !EFI_ERROR(pci->GetLocation(pci, &segment, &bus, &device, &function)) &&
+	       segment == volume->pci_segment && bus == volume->pci_bus && device == volume->pci_device &&
+	       function == volume->pci_function;
+}
+
+/* The PCI handle of the controller a volume hangs on, or NULL. */
+static EFI_HANDLE controller_of(const struct boot_volume *volume)
+{
+	EFI_GUID guid = EFI_PCI_IO_PROTOCOL_GUID;
+	EFI_HANDLE *handles = NULL, found = NULL;
+	UINTN count = 0;
+
+	if (EFI_ERROR(BS->LocateHandleBuffer(ByProtocol, &guid, NULL, &count, &handles)))
+		return NULL;
+	for (UINTN i = 0; i < count && !found; i++) {
+		EFI_PCI_IO_PROTOCOL *pci;
+
+		if (!EFI_ERROR(BS->HandleProtocol(handles[i], &guid, (VOID **)&pci)) && is_function(pci, volume))
+			found = handles[i];
+	}
+	BS->FreePool(handles);
+	return found;
+}
+
+/* Drivers are taken off, and put back, per volume; a controller with two volumes is simply done twice. */
+static EFI_STATUS disconnect_controllers(const struct boot_info *info)
+{
+	for (UINT32 i = 0; i < info->volumes; i++) {
+		EFI_HANDLE controller = controller_of(&info->volume[i]);
+		EFI_STATUS status = controller ? BS->DisconnectController(controller, NULL, NULL) : EFI_NOT_FOUND;
+
+		if (EFI_ERROR(status))
+			return status;
+	}
+	return EFI_SUCCESS;
+}
+
+static VOID connect_controllers(const struct boot_info *info)
+{
+	for (UINT32 i = 0; i < info->volumes; i++) {
+		EFI_HANDLE controller = controller_of(&info->volume[i]);
+
+		if (controller)
+			BS->ConnectController(controller, NULL, NULL, TRUE);
+	}
+}
+
+/* While a device works without its driver its DMA must be on: the mediator's rings are used at once. */
+static VOID enable_bus_master(const struct boot_info *info)
+{
+	for (UINT32 i = 0; i < info->volumes; i++) {
+		EFI_GUID guid = EFI_PCI_IO_PROTOCOL_GUID;
+		EFI_HANDLE controller = controller_of(&info->volume[i]);
+		EFI_PCI_IO_PROTOCOL *pci;
+		UINT16 command;
+
+		if (!controller || EFI_ERROR(BS->HandleProtocol(controller, &guid, (VOID **)&pci)))
+			continue;
+		pci->Pci.Read(pci, EfiPciIoWidthUint16, 4, 1, &command);
+		command |= 6; /* memory space, bus master */
+		pci->Pci.Write(pci, EfiPciIoWidthUint16, 4, 1, &command);
+	}
+}
+
+static VOID EFIAPI boot_services_done(EFI_EVENT event, VOID *unused)
+{
+	UINT64 result, function = HYPERCALL_BOOT_SERVICES_DONE;
+
+	(void)event;
+	(void)unused;
+	__asm__ volatile("vmmcall" : "=a"(result), "+b"(function) : "0"((UINT64)HYPERCALL_MAGIC) : "rcx", "rdx", "rsi", "memory");
+}
+
+static UINT64 acpi_root(VOID)
+{
+	EFI_GUID acpi2 = ACPI_20_TABLE_GUID, acpi1 = ACPI_TABLE_GUID;
+	VOID *table = NULL;
+
+	if (EFI_ERROR(LibGetSystemConfigurationTable(&acpi2, &table)))
+		LibGetSystemConfigurationTable(&acpi1, &table);
+	return (UINT64)table;
+}
+
+BOOLEAN takeover_supported(const CHAR16 **why)
+{
+	return cpus_supported(why);
+}
+
+static EFI_STATUS status_of(int64_t error)
+{
+	switch (error) {
+	case HV_START_OK:
+		return EFI_SUCCESS;
+	case HV_START_MEMORY:
+		return EFI_OUT_OF_RESOURCES;
+	case HV_START_SELF_TEST:
+		return EFI_CRC_ERROR;
+	case HV_START_CPU:
+		return EFI_UNSUPPORTED;
+	case HV_START_DEVICE:
+		return EFI_DEVICE_ERROR;
+	}
+	return EFI_LOAD_ERROR;
+}
+
+/* Interrupts stay off from the image's start to the end of the boot CPU's entry. */
+static EFI_STATUS start_image(struct boot_info *info, const struct hv_image_header *header)
+{
+	UINT8 *base = (UINT8 *)info->memory_base;
+	hv_init_function init = (hv_init_function)(base + header->init);
+	EFI_STATUS status = status_of(init(info));
+
+	if (EFI_ERROR(status))
+		return status;
+	current = info;
+	enter = (hv_enter_function)(base + header->enter);
+	/* From here there is no way back: other CPUs are guests. */
+	cpus_run_on_others(enter_this_cpu);
+	return status_of(enter(cpus_this_index(info)));
+}
+
+static EFI_STATUS start(struct boot_info *info)
+{
+	const struct hv_image_header *header = reserve_image_header();
+	EFI_EVENT event;
+	EFI_STATUS status = cpus_list(info);
+
+	if (!EFI_ERROR(status))
+		status = reserve_memory(info);
+	if (EFI_ERROR(status))
+		return status;
+	info->acpi_rsdp = acpi_root();
+	status = disconnect_controllers(info);
+	if (!EFI_ERROR(status)) {
+		enable_bus_master(info);
+		status = start_image(info, header);
+	}
+	if (EFI_ERROR(status))
+		reserve_release(info);
+	else
+		BS->CreateEvent(EVT_SIGNAL_EXIT_BOOT_SERVICES, TPL_NOTIFY, boot_services_done, NULL, &event);
+	connect_controllers(info);
+	return status;
+}
+
+EFI_STATUS takeover_start(struct boot_info *info)
+{
+	EFI_STATUS status = start(info);
+
+	for (UINT32 i = 0; i < info->volumes; i++)
+		secret_wipe(info->volume[i].key, sizeof(info->volume[i].key));
+	return status;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The few facts the core wants of ACPI, read once from the firmware's tables (ACPI 6.4). */
+#ifndef HV_CORE_ACPI_H
+#define HV_CORE_ACPI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct acpi_facts {
+	uint64_t ecam_base; /* MCFG, of segment 0; 0 when there is none */
+	uint8_t ecam_first_bus, ecam_last_bus;
+	uint16_t pm1a_control, pm1b_control; /* FADT; 0 when absent */
+	uint16_t reset_port;                 /* FADT reset register when it is an I/O port, else 0 */
+	uint8_t reset_value;
+	bool has_s3;    /* \_S3 is declared ... */
+	uint8_t s3_type; /* ... with this SLP_TYPa */
+};
+
+/* Of this machine; filled at start, constant afterwards. */
+extern struct acpi_facts acpi_facts;
+
+/* Reads the tables behind `rsdp`; 0, or -1 when the root tables make no sense. */
+int acpi_read(uint64_t rsdp, struct acpi_facts *out);
+
+#endif

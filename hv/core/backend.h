@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a processor vendor's virtualisation extension does for the core. svm/ and
+ * (later) vmx/ each fill one table; nothing else in the core knows a vendor.
+ * All calls are made on the vcpu's own CPU unless said otherwise.
+ */
+#ifndef HV_CORE_BACKEND_H
+#define HV_CORE_BACKEND_H
+
+#include "hv/core/vcpu.h"
+#include "hv/x86/registers.h"
+
+/* The firmware's state at the moment of the take-over: the guest goes on exactly there. */
+struct launch_state {
+	uint64_t rsp, rip, rflags;
+	uint64_t cr0, cr3, cr4, efer;
+	struct descriptor_table {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) gdt, idt;
+	uint16_t es, cs, ss, ds;
+};
+
+struct cpu_backend {
+	char name[8];
+	/* Whether this CPU has what is needed and firmware has not disabled it. */
+	bool (*supported)(void);
+	/* Bytes of page-aligned zeroed memory that vcpu->backend points to. */
+	uint32_t state_bytes;
+	/* Once, on the boot CPU, after the hooks stand: tables shared by all CPUs. 0 or -1 (no memory). */
+	int (*prepare)(void);
+	/* Turns the extension on and builds the control block from `launch`. Host tables are loaded already. */
+	void (*start)(struct vcpu *vcpu, const struct launch_state *launch);
+	/* Enters the guest until the next exit; fills vcpu->exit, gpr, rip, rflags. */
+	void (*run)(struct vcpu *vcpu);
+	/* Paging state for walks; segment bases and mode for the executor. */
+	void (*paging)(struct vcpu *vcpu, struct walk_cpu *out);
+	void (*insn_cpu)(struct vcpu *vcpu, struct insn_cpu *out);
+	/* Events taken at the next entry. A pending injection is replaced. */
+	void (*inject_exception)(struct vcpu *vcpu, enum exception vector, bool has_error, uint32_t error);
+	void (*inject_page_fault)(struct vcpu *vcpu, uint64_t address, uint32_t error);
+	bool (*injection_pending)(struct vcpu *vcpu);
+	void (*inject_nmi)(struct vcpu *vcpu); /* also arranges for EXIT_NMI_DONE */
+	void (*nmi_done)(struct vcpu *vcpu);
+	/* The instruction at rip has been emulated: drop the interrupt shadow. */
+	void (*retired)(struct vcpu *vcpu);
+	/* Architectural state after INIT; then a start-up at vector << 12. */
+	void (*reset)(struct vcpu *vcpu);
+	void (*startup)(struct vcpu *vcpu, uint8_t vector);
+	/* Drop all translations before the next entry. */
+	void (*flush)(struct vcpu *vcpu);
+	uint64_t (*read_efer)(struct vcpu *vcpu);
+	void (*write_efer)(struct vcpu *vcpu, uint64_t value);
+	uint64_t (*read_cr4)(struct vcpu *vcpu);
+	uint8_t (*cpl)(struct vcpu *vcpu);
+	/* Opens the window in which pending NMIs reach the host's handler; halts in it when `halt`. */
+	void (*nmi_window)(bool halt);
+	/* Where the host goes on after an NMI that hit it at `rip`: past the halt of the window. */
+	uint64_t (*after_nmi)(uint64_t rip);
+	/* Permission maps; before prepare() has run on any CPU's entry. */
+	void (*trap_port)(uint16_t first, uint16_t last);
+	void (*trap_msr)(uint32_t index, bool read, bool write);
+};
+
+extern const struct cpu_backend svm_backend;
+
+/* The one in use, chosen at start. */
+extern const struct cpu_backend *backend;
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The exit loop: serve what others asked for, enter, handle. */
+#include "hv/core/backend.h"
+#include "hv/core/hypercall.h"
+#include "hv/core/hypercall_exit.h"
+#include "hv/core/ioport.h"
+#include "hv/core/log.h"
+#include "hv/core/mmio.h"
+#include "hv/core/msr.h"
+#include "hv/core/panic.h"
+#include "hv/core/power.h"
+#include "hv/core/shootdown.h"
+#include "hv/core/startup.h"
+
+/*
+ * An NMI that ended the guest's run is still pending: the window takes it. It is
+ * the guest's own unless we kicked; when both met in one NMI, an ICR write that
+ * we saw tells.
+ */
+static void nmi_exit(struct vcpu *vcpu)
+{
+	bool ours = __atomic_exchange_n(&vcpu->kicked, 0, __ATOMIC_SEQ_CST);
+
+	backend->nmi_window(false);
+	if (__atomic_exchange_n(&vcpu->nmi_expected, 0, __ATOMIC_SEQ_CST) || !ours)
+		vcpu->nmi_pending = true;
+}
+
+static void nmi_done_exit(struct vcpu *vcpu)
+{
+	vcpu->nmi_blocked = false;
+	backend->nmi_done(vcpu);
+}
+
+static void undefined_exit(struct vcpu *vcpu)
+{
+	backend->inject_exception(vcpu, EXCEPTION_UD, false, 0);
+}
+
+/* INVD would drop what our caches have not written back: do what keeps it. */
+static void invalidate_exit(struct vcpu *vcpu)
+{
+	__asm__ volatile("wbinvd" ::: "memory");
+	skip_instruction(vcpu, 2);
+}
+
+static void init_exit(struct vcpu *vcpu)
+{
+	startup_init(vcpu);
+}
+
+static void shutdown_exit(struct vcpu *vcpu)
+{
+	log_info("cpu %u: triple fault in the guest", vcpu->index);
+	power_reset("triple fault");
+}
+
+static void invalid_exit(struct vcpu *vcpu)
+{
+	panic(PANIC_INVALID_STATE, "cpu %u: guest state refused at rip %lx", vcpu->index, vcpu->rip);
+}
+
+static void other_exit(struct vcpu *vcpu)
+{
+	static uint32_t said;
+
+	if (log_limited(&said))
+		log_warning("cpu %u: exit %lx (%lx, %lx) answered with #UD", vcpu->index, vcpu->exit.code,
+			    vcpu->exit.info1, vcpu->exit.info2);
+	undefined_exit(vcpu);
+}
+
+static void (*const handlers[EXIT_REASONS])(struct vcpu *) = {
+	[EXIT_CPUID] = cpuid_exit,
+	[EXIT_MSR_READ] = msr_read_exit,
+	[EXIT_MSR_WRITE] = msr_write_exit,
+	[EXIT_IO] = ioport_exit,
+	[EXIT_NESTED_FAULT] = mmio_fault,
+	[EXIT_HYPERCALL] = hypercall_exit,
+	[EXIT_NMI] = nmi_exit,
+	[EXIT_INIT] = init_exit,
+	[EXIT_NMI_DONE] = nmi_done_exit,
+	[EXIT_UNDEFINED] = undefined_exit,
+	[EXIT_INVALIDATE] = invalidate_exit,
+	[EXIT_SHUTDOWN] = shutdown_exit,
+	[EXIT_INVALID] = invalid_exit,
+	[EXIT_OTHER] = other_exit,
+};
+
+/* in_guest is set first: a request is either seen below or its kick finds us in the guest. */
+static void before_entry(struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->in_guest, 1, __ATOMIC_SEQ_CST);
+	if (power_stopping())
+		power_stop_all_cpus();
+	startup_serve(vcpu);
+	shootdown_serve(vcpu);
+	if (vcpu->nmi_pending && !vcpu->nmi_blocked && !backend->injection_pending(vcpu)) {
+		vcpu->nmi_pending = false;
+		vcpu->nmi_blocked = true;
+		backend->inject_nmi(vcpu);
+	}
+}
+
+void vcpu_loop(struct vcpu *vcpu)
+{
+	const uint64_t guard = vcpu->stack_guard;
+
+	for (;;) {
+		before_entry(vcpu);
+		backend->run(vcpu);
+		__atomic_store_n(&vcpu->in_guest, 0, __ATOMIC_SEQ_CST);
+		vcpu->counter[vcpu->exit.reason]++;
+		handlers[vcpu->exit.reason](vcpu);
+		if (vcpu->stack_guard != guard)
+			panic(PANIC_STACK, "cpu %u: host stack overflow", vcpu->index);
+	}
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Guest linear memory as the emulator sees it: walked, checked, RAM or hook. */
+#include "hv/core/backend.h"
+#include "hv/core/memory.h"
+#include "hv/core/mmio_find.h"
+#include <string.h>
+
+#define PAGE 4096ull
+
+static int table_load(void *context, uint64_t gpa, unsigned size, uint64_t *value)
+{
+	const void *entry = memory_guest(gpa, size);
+
+	(void)context;
+	if (!entry)
+		return -1;
+	*value = size == 8 ? __atomic_load_n((const uint64_t *)entry, __ATOMIC_RELAXED)
+			   : __atomic_load_n((const uint32_t *)entry, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int table_update(void *context, uint64_t gpa, unsigned size, uint64_t expected, uint64_t value)
+{
+	void *entry = memory_guest(gpa, size);
+	uint32_t expected32 = (uint32_t)expected;
+	bool same;
+
+	(void)context;
+	if (!entry)
+		return -1;
+	if (size == 8)
+		same = __atomic_compare_exchange_n((uint64_t *)entry, &expected, value, false, __ATOMIC_SEQ_CST,
+						   __ATOMIC_RELAXED);
+	else
+		same = __atomic_compare_exchange_n((uint32_t *)entry, &expected32, (uint32_t)value, false,
+						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	return same ? 0 : 1;
+}
+
+static int walk(struct vcpu *vcpu, uint64_t linear, enum walk_access access, struct walk_result *result)
+{
+	static const struct walk_memory memory = {NULL, table_load, table_update};
+	struct walk_cpu cpu;
+
+	backend->paging(vcpu, &cpu);
+	return walk_translate(&cpu, &memory, linear, access, result);
+}
+
+static int translate(struct vcpu *vcpu, uint64_t linear, enum walk_access access, uint64_t *gpa)
+{
+	struct walk_result result = {0};
+	int error = walk(vcpu, linear, access, &result);
+
+	if (error > 0)
+		backend->inject_page_fault(vcpu, linear, result.fault_error);
+	else if (error < 0)
+		backend->inject_exception(vcpu, EXCEPTION_GP, true, 0);
+	*gpa = result.gpa;
+	return error;
+}
+
+/* Device memory that nobody hooked is accessed with the width the guest used. */
+static uint64_t device_load(uint64_t gpa, unsigned size)
+{
+	switch (size) {
+	case 1:
+		return *(volatile uint8_t *)gpa;
+	case 2:
+		return *(volatile uint16_t *)gpa;
+	case 4:
+		return *(volatile uint32_t *)gpa;
+	}
+	return *(volatile uint64_t *)gpa;
+}
+
+static void device_store(uint64_t gpa, unsigned size, uint64_t value)
+{
+	switch (size) {
+	case 1:
+		*(volatile uint8_t *)gpa = (uint8_t)value;
+		return;
+	case 2:
+		*(volatile uint16_t *)gpa = (uint16_t)value;
+		return;
+	case 4:
+		*(volatile uint32_t *)gpa = (uint32_t)value;
+		return;
+	}
+	*(volatile uint64_t *)gpa = value;
+}
+
+/* Our own memory reads as zeroes and swallows writes. */
+static uint64_t physical_load(uint64_t gpa, unsigned size)
+{
+	const struct mmio_hook *hook = mmio_find(gpa);
+
+	if (hook)
+		return hook->read(hook->context, gpa - hook->gpa, size);
+	return memory_is_ours(gpa, size) ? 0 : device_load(gpa, size);
+}
+
+static void physical_store(uint64_t gpa, unsigned size, uint64_t value)
+{
+	const struct mmio_hook *hook = mmio_find(gpa);
+
+	if (hook)
+		hook->write(hook->context, gpa - hook->gpa, size, value);
+	else if (!memory_is_ours(gpa, size))
+		device_store(gpa, size, value);
+}
+
+/* An access that crosses a page is made byte by byte, after both pages have translated. */
+int guest_load(void *context, uint64_t linear, unsigned size, uint64_t *value)
+{
+	uint64_t gpa, next;
+
+	if (translate(context, linear, WALK_READ, &gpa))
+		return -1;
+	if (gpa % PAGE + size <= PAGE) {
+		*value = physical_load(gpa, size);
+		return 0;
+	}
+	if (translate(context, (linear | (PAGE - 1)) + 1, WALK_READ, &next))
+		return -1;
+	*value = 0;
+	for (unsigned i = 0, left = (unsigned)(PAGE - gpa % PAGE); i < size; i++)
+		*value |= physical_load(i < left ? gpa + i : next + i - left, 1) << 8 * i;
+	return 0;
+}
+
+int guest_store(void *context, uint64_t linear, unsigned size, uint64_t value)
+{
+	uint64_t gpa, next;
+
+	if (translate(context, linear, WALK_WRITE, &gpa))
+		return -1;
+	if (gpa % PAGE + size <= PAGE) {
+		physical_store(gpa, size, value);
+		return 0;
+	}
+	if (translate(context, (linear | (PAGE - 1)) + 1, WALK_WRITE, &next))
+		return -1;
+	for (unsigned i = 0, left = (unsigned)(PAGE - gpa % PAGE); i < size; i++)
+		physical_store(i < left ? gpa + i : next + i - left, 1, value >> 8 * i & 0xff);
+	return 0;
+}
+
+/*
+ * Code is read from RAM only: an instruction in a device's registers is not ours
+ * to emulate. The second page may be absent when the instruction ends before it.
+ */
+unsigned guest_fetch(struct vcpu *vcpu, uint8_t bytes[INSN_MAX_BYTES])
+{
+	struct insn_cpu cpu;
+	unsigned count = 0;
+
+	backend->insn_cpu(vcpu, &cpu);
+	uint64_t linear = cpu.mode == INSN_MODE_64 ? cpu.rip : (uint32_t)(cpu.rip + cpu.segment_base[SEG_CS]);
+
+	while (count < INSN_MAX_BYTES) {
+		struct walk_result result = {0};
+		unsigned left = (unsigned)(PAGE - linear % PAGE);
+		unsigned part = left < INSN_MAX_BYTES - count ? left : INSN_MAX_BYTES - count;
+
+		if (walk(vcpu, linear, WALK_FETCH, &result)) {
+			if (!count)
+				backend->inject_page_fault(vcpu, linear, result.fault_error);
+			break;
+		}
+		const void *code = memory_guest(result.gpa, part);
+
+		if (!code) {
+			if (!count)
+				backend->inject_exception(vcpu, EXCEPTION_GP, true, 0);
+			break;
+		}
+		memcpy(bytes + count, code, part);
+		count += part;
+		linear += part;
+	}
+	return count;
+}

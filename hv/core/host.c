@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/core/host.h"
+#include "hv/core/backend.h"
+#include "hv/core/memory.h"
+#include "hv/core/panic.h"
+#include "hv/x86/registers.h"
+
+#define GIB           (1ull << 30)
+#define PAGE_PRESENT  1ull
+#define PAGE_WRITE    2ull
+#define PAGE_LARGE    0x80ull
+#define HOST_CS       0x08
+#define HOST_DS       0x10
+#define GATE          0x8e00ull /* present, DPL 0, interrupt gate */
+#define STACK_PATTERN 0x6b636174536c6165ull
+
+struct table_pointer {
+	uint16_t limit;
+	uint64_t base;
+} __attribute__((packed));
+
+struct gate {
+	uint64_t low, high;
+};
+
+static uint64_t *page_root;
+static const uint64_t gdt[3] = {0, 0x00209b0000000000ull, 0x0000930000000000ull};
+static struct gate idt[32];
+
+/* host_entry.S: one stub of 16 bytes for each exception. */
+extern const uint8_t host_stubs[] __attribute__((visibility("hidden")));
+/* The stubs' common end calls these. */
+void host_exception(uint64_t vector, uint64_t error, uint64_t rip, uint64_t rsp);
+void host_nmi(uint64_t *rip);
+
+void host_exception(uint64_t vector, uint64_t error, uint64_t rip, uint64_t rsp)
+{
+	panic(PANIC_HOST_EXCEPTION, "exception %lu, error %lx, at image+%lx, address %lx, stack %lx", vector, error,
+	      rip - memory_base(), read_cr2(), rsp);
+}
+
+/* NMIs reach the host in the backend's window only. */
+void host_nmi(uint64_t *rip)
+{
+	this_vcpu()->host_nmis++;
+	*rip = backend->after_nmi(*rip);
+}
+
+int host_init(uint64_t limit)
+{
+	uint64_t tables = (limit + (GIB << 9) - 1) / (GIB << 9);
+
+	page_root = memory_take(4096, 4096);
+	uint64_t *directories = memory_take(tables * 4096, 4096);
+
+	if (!page_root || !directories)
+		return -1;
+	for (uint64_t i = 0; i < tables; i++)
+		page_root[i] = (uint64_t)(directories + i * 512) | PAGE_PRESENT | PAGE_WRITE;
+	for (uint64_t i = 0; i < tables * 512; i++)
+		directories[i] = i * GIB | PAGE_PRESENT | PAGE_WRITE | PAGE_LARGE;
+	for (unsigned i = 0; i < 32; i++) {
+		uint64_t stub = (uint64_t)host_stubs + 16 * i;
+
+		idt[i].low = (stub & 0xffff) | HOST_CS << 16 | GATE << 32 | (stub >> 16 & 0xffff) << 48;
+		idt[i].high = stub >> 32;
+	}
+	return 0;
+}
+
+void host_enter(void)
+{
+	const struct table_pointer gdtr = {sizeof(gdt) - 1, (uint64_t)gdt}, idtr = {sizeof(idt) - 1, (uint64_t)idt};
+
+	write_cr3((uint64_t)page_root);
+	write_cr4((read_cr4() | CR4_OSFXSR) & ~(1ull << 23)); /* no CET: our stacks have no shadow */
+	__asm__ volatile("lgdt %0\n lidt %1\n"
+			 "mov %w2, %%ds\n mov %w2, %%es\n mov %w2, %%ss\n"
+			 "pushq %3\n lea 1f(%%rip), %%rax\n push %%rax\n lretq\n 1:" ::"m"(gdtr),
+			 "m"(idtr), "r"(HOST_DS), "i"(HOST_CS)
+			 : "rax", "memory");
+}
+
+struct vcpu *host_new_vcpu(uint32_t index, uint32_t apic_id, uint32_t backend_bytes)
+{
+	struct vcpu *vcpu = memory_take(CPU_AREA_BYTES, CPU_AREA_BYTES);
+	void *state = memory_take(backend_bytes, 4096);
+
+	if (!vcpu || !state)
+		return NULL;
+	vcpu->index = index;
+	vcpu->apic_id = apic_id;
+	vcpu->backend = state;
+	vcpu->sipi_pending = SIPI_NONE;
+	vcpu->stack_guard = STACK_PATTERN;
+	return vcpu;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host's own tables: page tables, GDT, IDT, stacks. */
+#ifndef HV_CORE_HOST_H
+#define HV_CORE_HOST_H
+
+#include "hv/core/vcpu.h"
+
+/* Builds the shared tables; `limit` is where the identity mapping ends. Init only. 0 or -1 (no memory). */
+int host_init(uint64_t limit);
+
+/* Loads them on this CPU: from here faults are ours. Interrupts are off. */
+void host_enter(void);
+
+/* A CPU area: vcpu at its bottom, the host stack above. Init only; NULL when there is no memory. */
+struct vcpu *host_new_vcpu(uint32_t index, uint32_t apic_id, uint32_t backend_bytes);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The calls a guest makes with VMMCALL, from any privilege level. They only
+ * read. In: rax = HYPERCALL_MAGIC, rbx = function, rcx and rdx arguments. Out:
+ * rax = 0 or a negative error, data in rbx, rcx, rdx, rsi. On a machine without
+ * us the instruction raises #UD. No guest memory is touched.
+ */
+#ifndef HV_CORE_HYPERCALL_H
+#define HV_CORE_HYPERCALL_H
+
+#define HYPERCALL_MAGIC 0x554e4453u /* "UNDS" */
+
+enum hypercall_function {
+	/* rbx = version (major << 32 | minor << 16 | patch), rcx = backend as 8 ASCII bytes, rdx = CPUs,
+	 * rsi = volumes | reserved MiB << 32 */
+	HYPERCALL_INFO = 0,
+	/* rcx = volume, rdx = word. Word 0: rbx = first LBA, rcx = last LBA, rdx = cipher sector bytes | port << 32,
+	 * rsi = (bus << 8 | device << 3 | function) | controller << 32. Words 1, 2: rbx, rcx, rdx = 24 bytes of
+	 * the header's UUID text each, NUL padded. */
+	HYPERCALL_VOLUME = 1,
+	/* rcx = CPU, rdx = counter. rbx = count; rcx, rdx, rsi = name as 24 ASCII bytes, NUL padded. */
+	HYPERCALL_COUNTER = 2,
+	/* rcx = number of the first byte wanted. rbx = number of the first byte given (later when the ring has
+	 * moved on), rcx = bytes 0..16, rdx, rsi = text. */
+	HYPERCALL_LOG = 3,
+	/* The UEFI program's own: ExitBootServices has been called. */
+	HYPERCALL_BOOT_SERVICES_DONE = 0x100,
+};
+
+enum hypercall_error {
+	HYPERCALL_OK = 0,
+	HYPERCALL_UNKNOWN = -1,  /* no such function */
+	HYPERCALL_PAST_END = -2, /* no such volume, CPU, counter or word */
+};
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/core/ioport.h"
+#include "hv/core/backend.h"
+#include "hv/core/log.h"
+#include "hv/core/mmio.h"
+
+#define MAX_HOOKS 32
+
+static const struct ioport_hook *hooks[MAX_HOOKS];
+static uint32_t hook_count;
+
+int ioport_add(const struct ioport_hook *hook)
+{
+	if (hook_count == MAX_HOOKS)
+		return -1;
+	hooks[hook_count++] = hook;
+	backend->trap_port(hook->first, hook->last);
+	return 0;
+}
+
+/* An access counts as the hook's when any of its bytes is. */
+static const struct ioport_hook *find(uint16_t port, unsigned size)
+{
+	for (uint32_t i = 0; i < hook_count; i++)
+		if (port <= hooks[i]->last && port + size > hooks[i]->first)
+			return hooks[i];
+	return NULL;
+}
+
+static uint32_t input(uint16_t port, unsigned size)
+{
+	const struct ioport_hook *hook = find(port, size);
+
+	return hook && hook->in ? hook->in(hook->context, port, size) : port_in(port, size);
+}
+
+static void output(uint16_t port, unsigned size, uint32_t value)
+{
+	const struct ioport_hook *hook = find(port, size);
+
+	if (hook && hook->out)
+		hook->out(hook->context, port, size, value);
+	else
+		port_out(port, size, value);
+}
+
+/*
+ * INS and OUTS: one element an exit; a REP that has more to do runs again at the
+ * same rip. The element's width and the address size come from the instruction.
+ */
+static void string_access(struct vcpu *vcpu)
+{
+	uint8_t bytes[INSN_MAX_BYTES];
+	struct insn_cpu cpu;
+	unsigned count = guest_fetch(vcpu, bytes), at = 0;
+	enum insn_segment segment = SEG_DS;
+	unsigned address_bytes;
+
+	if (!count)
+		return;
+	backend->insn_cpu(vcpu, &cpu);
+	address_bytes = cpu.mode == INSN_MODE_64 ? 8 : cpu.mode == INSN_MODE_32 ? 4 : 2;
+	for (; at < count && bytes[at] != 0x6c && bytes[at] != 0x6d && bytes[at] != 0x6e && bytes[at] != 0x6f; at++) {
+		static const uint8_t prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
+
+		if (bytes[at] == 0x67)
+			address_bytes = address_bytes == 4 ? (cpu.mode == INSN_MODE_32 ? 2 : 4) : 4;
+		for (unsigned i = 0; i < sizeof(prefixes); i++)
+			if (bytes[at] == prefixes[i])
+				segment = (enum insn_segment)i;
+	}
+	uint64_t mask = address_bytes == 8 ? UINT64_MAX : address_bytes == 4 ? UINT32_MAX : UINT16_MAX;
+	bool in = vcpu->exit.io.in;
+	uint64_t *index = &vcpu->gpr[in ? 7 : 6];
+	uint64_t base = cpu.segment_base[in ? SEG_ES : segment];
+	uint64_t linear = (*index & mask) + (cpu.mode == INSN_MODE_64 && segment < SEG_FS ? 0 : base);
+	unsigned size = vcpu->exit.io.size;
+	uint64_t value = 0;
+
+	if (cpu.mode != INSN_MODE_64)
+		linear = (uint32_t)linear;
+	if (vcpu->exit.io.repeat && !(vcpu->gpr[1] & mask)) {
+		vcpu->rip = vcpu->exit.io.next_rip;
+		return;
+	}
+	if (in) {
+		if (guest_store(vcpu, linear, size, input(vcpu->exit.io.port, size)))
+			return;
+	} else {
+		if (guest_load(vcpu, linear, size, &value))
+			return;
+		output(vcpu->exit.io.port, size, (uint32_t)value);
+	}
+	uint64_t step = vcpu->rflags & RFLAGS_DF ? -(uint64_t)size : size;
+
+	*index = (*index & ~mask) | ((*index + step) & mask);
+	if (vcpu->exit.io.repeat) {
+		vcpu->gpr[1] = (vcpu->gpr[1] & ~mask) | ((vcpu->gpr[1] - 1) & mask);
+		if (vcpu->gpr[1] & mask)
+			return;
+	}
+	vcpu->rip = vcpu->exit.io.next_rip;
+	backend->retired(vcpu);
+}
+
+void ioport_exit(struct vcpu *vcpu)
+{
+	const uint16_t port = vcpu->exit.io.port;
+	const unsigned size = vcpu->exit.io.size;
+
+	if (vcpu->exit.io.string) {
+		string_access(vcpu);
+		return;
+	}
+	if (vcpu->exit.io.in) {
+		uint64_t value = input(port, size);
+
+		if (size == 4)
+			vcpu->gpr[0] = value;
+		else if (size == 2)
+			vcpu->gpr[0] = (vcpu->gpr[0] & ~0xffffull) | (value & 0xffff);
+		else
+			vcpu->gpr[0] = (vcpu->gpr[0] & ~0xffull) | (value & 0xff);
+	} else {
+		output(port, size, size == 4 ? (uint32_t)vcpu->gpr[0]
+					     : (uint32_t)vcpu->gpr[0] & ((1u << 8 * size) - 1));
+	}
+	vcpu->rip = vcpu->exit.io.next_rip;
+	backend->retired(vcpu);
+}

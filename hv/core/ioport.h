@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hooks on I/O ports. */
+#ifndef HV_CORE_IOPORT_H
+#define HV_CORE_IOPORT_H
+
+#include "hv/core/vcpu.h"
+
+struct ioport_hook {
+	const char *name;
+	void *context;
+	uint16_t first, last;
+	/*
+	 * An access of `size` 1, 2 or 4 bytes that begins inside the hook (it may reach
+	 * beyond). NULL: the access goes to the device.
+	 */
+	uint32_t (*in)(void *context, uint16_t port, unsigned size);
+	void (*out)(void *context, uint16_t port, unsigned size, uint32_t value);
+};
+
+/* Adds the hook and traps its ports. Init only. 0, or -1 when the table is full. */
+int ioport_add(const struct ioport_hook *hook);
+
+/* Handles EXIT_IO. */
+void ioport_exit(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/core/lapic.h"
+#include "hv/core/backend.h"
+#include "hv/core/log.h"
+#include "hv/core/mmio.h"
+#include "hv/core/startup.h"
+
+#define LAPIC_PAGE      0xfee00000ull
+#define ICR_LOW         0x300u
+#define ICR_HIGH        0x310u
+#define ICR_NMI         0x400u
+#define ICR_BUSY        (1u << 12)
+#define ICR_LOGICAL     (1u << 11)
+#define ICR_ASSERT      (1u << 14)
+#define BASE_KNOWN_BITS (0xfull << 8)
+
+enum { DELIVER_NMI = 4, DELIVER_INIT = 5, DELIVER_SIPI = 6 };
+enum { TO_DESTINATION, TO_SELF, TO_ALL, TO_OTHERS };
+
+static bool lift_allowed;
+static bool firmware_gone;
+static uint32_t started; /* CPUs that got their SIPI since, and the boot CPU */
+static bool lifted;
+
+static volatile uint32_t *lapic_register(uint64_t offset)
+{
+	return (volatile uint32_t *)(LAPIC_PAGE + offset);
+}
+
+static bool x2apic(void)
+{
+	return rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
+}
+
+void lapic_send_nmi(uint32_t apic_id)
+{
+	if (x2apic()) {
+		wrmsr(MSR_X2APIC_ICR, (uint64_t)apic_id << 32 | ICR_ASSERT | ICR_NMI);
+		return;
+	}
+	uint32_t guest_high = *lapic_register(ICR_HIGH);
+
+	while (*lapic_register(ICR_LOW) & ICR_BUSY)
+		cpu_pause();
+	*lapic_register(ICR_HIGH) = apic_id << 24;
+	*lapic_register(ICR_LOW) = ICR_ASSERT | ICR_NMI;
+	while (*lapic_register(ICR_LOW) & ICR_BUSY)
+		cpu_pause();
+	*lapic_register(ICR_HIGH) = guest_high;
+}
+
+static bool addressed(const struct vcpu *vcpu, unsigned shorthand, uint32_t destination, bool broadcast)
+{
+	switch (shorthand) {
+	case TO_SELF:
+		return vcpu == this_vcpu();
+	case TO_ALL:
+		return true;
+	case TO_OTHERS:
+		return vcpu != this_vcpu();
+	}
+	return broadcast || vcpu->apic_id == destination;
+}
+
+/* INIT and SIPI in logical mode are used by nobody; they are dropped with a line. */
+static bool virtualise(uint32_t low, uint32_t destination, bool broadcast)
+{
+	unsigned mode = low >> 8 & 7, shorthand = low >> 18 & 3;
+	static uint32_t said;
+
+	if (mode != DELIVER_NMI && mode != DELIVER_INIT && mode != DELIVER_SIPI)
+		return false;
+	if (mode != DELIVER_NMI && shorthand == TO_DESTINATION && low & ICR_LOGICAL) {
+		if (log_limited(&said))
+			log_warning("lapic: INIT or SIPI in logical mode (%x) dropped", low);
+		return true;
+	}
+	for (uint32_t i = 0; i < vcpu_count; i++) {
+		if (!addressed(vcpus[i], shorthand, destination, broadcast))
+			continue;
+		if (mode == DELIVER_NMI)
+			__atomic_store_n(&vcpus[i]->nmi_expected, 1, __ATOMIC_SEQ_CST);
+		else if (mode == DELIVER_SIPI)
+			startup_sipi(vcpus[i], (uint8_t)low);
+		else if (low & ICR_ASSERT)
+			startup_init(vcpus[i]);
+	}
+	return mode != DELIVER_NMI;
+}
+
+static uint64_t page_read(void *context, uint64_t offset, unsigned size)
+{
+	(void)context;
+	(void)size;
+	return offset % 16 ? 0 : *lapic_register(offset);
+}
+
+/* Registers are 32 bits wide on 16-byte boundaries; other accesses are undefined (APM 16.3.2) and dropped. */
+static void page_write(void *context, uint64_t offset, unsigned size, uint64_t value)
+{
+	(void)context;
+	if (offset % 16 || size < 4)
+		return;
+	if (offset == ICR_LOW) {
+		uint32_t destination = *lapic_register(ICR_HIGH) >> 24;
+
+		if (virtualise((uint32_t)value, destination, destination == 0xff))
+			return;
+	}
+	*lapic_register(offset) = (uint32_t)value;
+}
+
+bool lapic_write_x2apic_icr(uint64_t value)
+{
+	uint32_t destination = (uint32_t)(value >> 32);
+
+	if (!x2apic())
+		return false;
+	if (!virtualise((uint32_t)value, destination, destination == 0xffffffff))
+		wrmsr(MSR_X2APIC_ICR, value);
+	return true;
+}
+
+/* The page stays where it is: every hook and every system leaves it there. */
+bool lapic_write_base(uint64_t value)
+{
+	uint64_t now = rdmsr(MSR_APIC_BASE);
+
+	if ((value & ~BASE_KNOWN_BITS) != (now & ~BASE_KNOWN_BITS))
+		return false;
+	wrmsr(MSR_APIC_BASE, value);
+	return true;
+}
+
+static struct mmio_hook page_hook = {.name = "lapic", .read = page_read, .write = page_write};
+
+/*
+ * Only a guest that needs no INIT any more may have its APIC untrapped, and only
+ * where the policy says so: a CPU that gets a real INIT leaves us on processors
+ * (and emulators) without a working INIT exit.
+ */
+static void lift_if_done(void)
+{
+	if (!lift_allowed || !firmware_gone || __atomic_load_n(&started, __ATOMIC_SEQ_CST) < vcpu_count)
+		return;
+	if (__atomic_exchange_n(&lifted, true, __ATOMIC_SEQ_CST))
+		return;
+	mmio_remove(&page_hook);
+	log_info("lapic: every CPU has started; the trap on its registers is lifted");
+}
+
+void lapic_boot_services_done(void)
+{
+	if (__atomic_exchange_n(&firmware_gone, true, __ATOMIC_SEQ_CST))
+		return;
+	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
+	lift_if_done();
+}
+
+void lapic_started(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	if (!__atomic_load_n(&firmware_gone, __ATOMIC_SEQ_CST) || lifted)
+		return;
+	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
+	lift_if_done();
+}
+
+int lapic_init(bool lift_when_done)
+{
+	lift_allowed = lift_when_done;
+	backend->trap_msr(MSR_X2APIC_ICR, false, true);
+	backend->trap_msr(MSR_APIC_BASE, false, true);
+	if (mmio_add(&page_hook))
+		return -1;
+	return mmio_place(&page_hook, LAPIC_PAGE, 4096, NPT_READ);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The local APIC is the guest's own. Two things of it are ours: the interrupt
+ * command register is watched, so that INIT and SIPI act on vcpus and never on
+ * CPUs that run us; and NMIs are sent through it, unseen. APM volume 2, chapter 16.
+ */
+#ifndef HV_CORE_LAPIC_H
+#define HV_CORE_LAPIC_H
+
+#include "hv/core/vcpu.h"
+
+/* Hooks the register page and the x2APIC ICR. Init only. 0 or -1. */
+int lapic_init(bool lift_when_done);
+
+/* The firmware has left: from here SIPIs count towards lifting the trap. */
+void lapic_boot_services_done(void);
+
+/* A vcpu has been started by SIPI. Any CPU. */
+void lapic_started(struct vcpu *vcpu);
+
+/* A fixed-function NMI to one CPU; the guest's ICR is as before afterwards. */
+void lapic_send_nmi(uint32_t apic_id);
+
+/* The guest writes the x2APIC ICR, or IA32_APIC_BASE; false: #GP. */
+bool lapic_write_x2apic_icr(uint64_t value);
+bool lapic_write_base(uint64_t value);
+
+#endif

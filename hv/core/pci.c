@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/core/pci.h"
+#include "hv/core/acpi.h"
+#include "hv/core/ioport.h"
+#include "hv/core/log.h"
+#include "hv/core/mmio.h"
+#include "hv/x86/registers.h"
+#include "storage/port.h"
+
+#define CONFIG_ADDRESS 0xcf8
+#define CONFIG_DATA    0xcfc
+#define CONFIG_ENABLE  (1u << 31)
+#define MAX_WATCHES    16
+
+struct watched {
+	struct pci_watch watch;
+	struct mmio_hook ecam;
+	uint64_t ecam_page; /* host-physical; 0 when there is no ECAM */
+	struct port_lock lock;
+};
+
+static struct watched watched[MAX_WATCHES];
+static uint32_t watched_count;
+
+/*
+ * Guards the pair of ports. `address` is what the guest wrote last: one register
+ * for the whole machine, as on the bare one.
+ */
+static struct port_lock port_pair;
+static uint32_t address;
+
+static uint32_t config_address(uint8_t bus, uint8_t device, uint8_t function, uint16_t offset)
+{
+	return CONFIG_ENABLE | (uint32_t)bus << 16 | (uint32_t)device << 11 | (uint32_t)function << 8 |
+	       (offset & 0xfc);
+}
+
+uint32_t pci_read(uint8_t bus, uint8_t device, uint8_t function, uint16_t offset)
+{
+	port_lock(&port_pair);
+	port_out(CONFIG_ADDRESS, 4, config_address(bus, device, function, offset));
+	uint32_t value = port_in(CONFIG_DATA, 4);
+
+	port_out(CONFIG_ADDRESS, 4, address);
+	port_unlock(&port_pair);
+	return value;
+}
+
+static struct watched *find(uint32_t config)
+{
+	for (uint32_t i = 0; config & CONFIG_ENABLE && i < watched_count; i++) {
+		const struct pci_watch *watch = &watched[i].watch;
+
+		if ((config & 0xffff00) ==
+		    (config_address(watch->bus, watch->device, watch->function, 0) & 0xffff00))
+			return &watched[i];
+	}
+	return NULL;
+}
+
+static void notify(struct watched *entry, uint16_t offset)
+{
+	port_lock(&entry->lock);
+	entry->watch.written(entry->watch.context, offset);
+	port_unlock(&entry->lock);
+}
+
+/* Only a whole double word at CF8h is the address register; other widths are other ports. */
+static void address_out(void *context, uint16_t port, unsigned size, uint32_t value)
+{
+	(void)context;
+	port_lock(&port_pair);
+	if (port == CONFIG_ADDRESS && size == 4)
+		address = value;
+	port_out(port, size, value);
+	port_unlock(&port_pair);
+}
+
+static uint32_t data_in(void *context, uint16_t port, unsigned size)
+{
+	(void)context;
+	port_lock(&port_pair);
+	uint32_t value = port_in(port, size);
+
+	port_unlock(&port_pair);
+	return value;
+}
+
+static void data_out(void *context, uint16_t port, unsigned size, uint32_t value)
+{
+	(void)context;
+	port_lock(&port_pair);
+	uint32_t config = address;
+
+	port_out(port, size, value);
+	port_unlock(&port_pair);
+
+	struct watched *entry = find(config);
+
+	if (entry)
+		notify(entry, (uint16_t)((config & 0xfc) + (port & 3)));
+}
+
+static uint64_t ecam_read(void *context, uint64_t offset, unsigned size)
+{
+	const struct watched *entry = context;
+	uint64_t at = entry->ecam_page + offset;
+
+	if (size == 1)
+		return *(volatile uint8_t *)at;
+	if (size == 2)
+		return *(volatile uint16_t *)at;
+	if (size == 4)
+		return *(volatile uint32_t *)at;
+	return *(volatile uint32_t *)at | (uint64_t) * (volatile uint32_t *)(at + 4) << 32;
+}
+
+static void ecam_write(void *context, uint64_t offset, unsigned size, uint64_t value)
+{
+	struct watched *entry = context;
+	uint64_t at = entry->ecam_page + offset;
+
+	if (size == 1)
+		*(volatile uint8_t *)at = (uint8_t)value;
+	else if (size == 2)
+		*(volatile uint16_t *)at = (uint16_t)value;
+	else
+		*(volatile uint32_t *)at = (uint32_t)value;
+	if (size == 8)
+		*(volatile uint32_t *)(at + 4) = (uint32_t)(value >> 32);
+	notify(entry, (uint16_t)offset);
+	if (size == 8)
+		notify(entry, (uint16_t)(offset + 4));
+}
+
+int pci_watch(const struct pci_watch *watch)
+{
+	struct watched *entry = &watched[watched_count];
+
+	if (watched_count == MAX_WATCHES)
+		return -1;
+	entry->watch = *watch;
+	if (acpi_facts.ecam_base && watch->bus >= acpi_facts.ecam_first_bus &&
+	    watch->bus <= acpi_facts.ecam_last_bus) {
+		entry->ecam_page = acpi_facts.ecam_base + ((uint64_t)watch->bus << 20) +
+				   ((uint64_t)watch->device << 15) + ((uint64_t)watch->function << 12);
+		entry->ecam = (struct mmio_hook){.name = "ecam", .context = entry, .read = ecam_read,
+						 .write = ecam_write};
+		if (mmio_add(&entry->ecam) || mmio_place(&entry->ecam, entry->ecam_page, 4096, NPT_READ))
+			return -1;
+	}
+	watched_count++;
+	return 0;
+}
+
+int pci_init(void)
+{
+	static const struct ioport_hook address_hook = {.name = "pci", .first = CONFIG_ADDRESS,
+							.last = CONFIG_ADDRESS, .out = address_out};
+	static const struct ioport_hook data_hook = {.name = "pci", .first = CONFIG_DATA, .last = CONFIG_DATA + 3,
+						     .in = data_in, .out = data_out};
+
+	address = port_in(CONFIG_ADDRESS, 4);
+	return ioport_add(&address_hook) | ioport_add(&data_hook);
+}

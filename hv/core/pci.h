@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PCI configuration space of the functions a mediator watches: the guest's
+ * accesses by ports CF8h/CFCh and by ECAM meet in one filter; all other functions
+ * are the guest's own. PCI 3.0 section 3.2.2.3, PCI Express 3.0 section 7.2.2.
+ */
+#ifndef HV_CORE_PCI_H
+#define HV_CORE_PCI_H
+
+#include <stdint.h>
+
+struct pci_watch {
+	uint8_t bus, device, function;
+	void *context;
+	/*
+	 * After a guest write has reached the function's registers at `offset`. Any CPU,
+	 * under the watch's lock.
+	 */
+	void (*written)(void *context, uint16_t offset);
+};
+
+/* Begins the watch; it is for good. Init only. 0, or -1 when the table is full. */
+int pci_watch(const struct pci_watch *watch);
+
+/* Our own configuration accesses, 32 bits, `offset` a multiple of 4. */
+uint32_t pci_read(uint8_t bus, uint8_t device, uint8_t function, uint16_t offset);
+
+/* Traps the configuration ports. Init only. 0 or -1. */
+int pci_init(void);
+
+#define PCI_COMMAND        0x04
+#define PCI_COMMAND_MEMORY 2u
+#define PCI_BAR(n)         (0x10 + 4 * (n))
+
+#endif

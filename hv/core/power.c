@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/core/power.h"
+#include "hv/core/acpi.h"
+#include "hv/core/backend.h"
+#include "hv/core/ioport.h"
+#include "hv/core/keys.h"
+#include "hv/core/log.h"
+#include "hv/core/mediator.h"
+#include "hv/core/shootdown.h"
+
+#define RESET_CONTROL   0xcf9
+#define RESET_FULL      0x06
+#define RESET_CPU       (1u << 2)
+#define KEYBOARD        0x64
+#define KEYBOARD_PULSE  0xf0 /* command F0h..FFh pulses output lines; bit 0 clear: reset */
+#define SYSTEM_CONTROL  0x92
+#define FAST_RESET      (1u << 0)
+#define SLEEP_ENABLE    (1u << 13)
+#define SLEEP_TYPE(v)   ((v) >> 10 & 7)
+
+static bool stopping;
+
+void power_wipe_keys(void)
+{
+	keys_wipe();
+}
+
+bool power_stopping(void)
+{
+	return __atomic_load_n(&stopping, __ATOMIC_ACQUIRE);
+}
+
+/* The others leave the guest and do not enter it again. */
+static void stop_others(void)
+{
+	__atomic_store_n(&stopping, true, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < vcpu_count; i++)
+		if (vcpus[i] != this_vcpu() && vcpus[i]->online)
+			vcpu_kick(vcpus[i]);
+}
+
+void power_stop_all_cpus(void)
+{
+	stop_others();
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+/* No CPU may issue I/O any more when the keys go: it would be encrypted with none. */
+static void end_guest(void)
+{
+	stop_others();
+	for (uint32_t i = 0; i < vcpu_count; i++)
+		while (vcpus[i] != this_vcpu() && __atomic_load_n(&vcpus[i]->in_guest, __ATOMIC_SEQ_CST))
+			cpu_pause();
+	mediators_shutdown();
+	keys_wipe();
+}
+
+void power_reset(const char *why)
+{
+	end_guest();
+	log_info("power: reset (%s); keys are wiped", why);
+	port_out(RESET_CONTROL, 1, RESET_FULL & ~RESET_CPU);
+	port_out(RESET_CONTROL, 1, RESET_FULL);
+	power_stop_all_cpus();
+}
+
+/* The write that ends the machine: wipe, do it, and never run the guest again. */
+static void last_write(const char *what, uint16_t port, unsigned size, uint32_t value)
+{
+	end_guest();
+	log_info("power: %s; keys are wiped", what);
+	port_out(port, size, value);
+	power_stop_all_cpus();
+}
+
+static void sleep_write(void *context, uint16_t port, unsigned size, uint32_t value)
+{
+	(void)context;
+	/* A byte write to the upper half carries the enable bit too. */
+	uint32_t control = port & 1 ? value << 8 : value;
+
+	if (!(control & SLEEP_ENABLE)) {
+		port_out(port, size, value);
+		return;
+	}
+	if (acpi_facts.has_s3 && SLEEP_TYPE(control) == acpi_facts.s3_type) {
+		log_warning("power: suspend to RAM is refused: the system would resume without us");
+		return;
+	}
+	last_write("the system powers off", port, size, value);
+}
+
+static void reset_write(void *context, uint16_t port, unsigned size, uint32_t value)
+{
+	(void)context;
+	/* The port is the second byte of a wider access to CF8h. */
+	if (port == RESET_CONTROL && size == 1 && value & RESET_CPU)
+		last_write("the system resets", port, size, value);
+	port_out(port, size, value);
+}
+
+static void named_reset_write(void *context, uint16_t port, unsigned size, uint32_t value)
+{
+	(void)context;
+	if (size == 1 && value == acpi_facts.reset_value)
+		last_write("the system resets", port, size, value);
+	port_out(port, size, value);
+}
+
+static void keyboard_write(void *context, uint16_t port, unsigned size, uint32_t value)
+{
+	(void)context;
+	if (size == 1 && (value & KEYBOARD_PULSE) == KEYBOARD_PULSE && !(value & 1))
+		last_write("the system resets by keyboard controller", port, size, value);
+	port_out(port, size, value);
+}
+
+static void fast_reset_write(void *context, uint16_t port, unsigned size, uint32_t value)
+{
+	(void)context;
+	if (size == 1 && value & FAST_RESET)
+		last_write("the system resets by port 92h", port, size, value);
+	port_out(port, size, value);
+}
+
+int power_init(void)
+{
+	static struct ioport_hook sleep_a = {.name = "pm1a", .out = sleep_write};
+	static struct ioport_hook sleep_b = {.name = "pm1b", .out = sleep_write};
+	static struct ioport_hook named = {.name = "reset", .out = named_reset_write};
+	static const struct ioport_hook reset = {.name = "cf9", .first = RESET_CONTROL, .last = RESET_CONTROL,
+						 .out = reset_write};
+	static const struct ioport_hook keyboard = {.name = "keyboard", .first = KEYBOARD, .last = KEYBOARD,
+						    .out = keyboard_write};
+	static const struct ioport_hook fast = {.name = "port92", .first = SYSTEM_CONTROL, .last = SYSTEM_CONTROL,
+						.out = fast_reset_write};
+	int error = 0;
+
+	sleep_a.first = acpi_facts.pm1a_control;
+	sleep_a.last = (uint16_t)(sleep_a.first + 1);
+	sleep_b.first = acpi_facts.pm1b_control;
+	sleep_b.last = (uint16_t)(sleep_b.first + 1);
+	named.first = named.last = acpi_facts.reset_port;
+	if (sleep_a.first)
+		error |= ioport_add(&sleep_a);
+	if (sleep_b.first)
+		error |= ioport_add(&sleep_b);
+	if (named.first && named.first != RESET_CONTROL && named.first != KEYBOARD && named.first != SYSTEM_CONTROL)
+		error |= ioport_add(&named);
+	return error | ioport_add(&reset) | ioport_add(&keyboard) | ioport_add(&fast);
+}

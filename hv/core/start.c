@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hypervisor's start: once for the machine, then once for each CPU. */
+#include "hv/core/acpi.h"
+#include "hv/core/backend.h"
+#include "hv/core/host.h"
+#include "hv/core/hypercall_exit.h"
+#include "hv/core/image.h"
+#include "hv/core/keys.h"
+#include "hv/core/lapic.h"
+#include "hv/core/log.h"
+#include "hv/core/mediator.h"
+#include "hv/core/memory.h"
+#include "hv/core/mmio.h"
+#include "hv/core/msr.h"
+#include "hv/core/power.h"
+#include "hv/x86/libcrypto_port.h"
+
+#define TIB             (1ull << 40)
+#define TABLES_PER_VCPU 24
+
+struct vcpu *vcpus[BOOT_MAX_CPUS];
+uint32_t vcpu_count;
+const struct cpu_backend *backend;
+
+int64_t start_init(const struct boot_info *info);
+uint64_t start_stack(uint32_t cpu);
+void start_cpu(uint32_t cpu, uint64_t rsp, uint64_t rip) __attribute__((noreturn));
+
+/* The end of the identity maps: all of a small machine's physical space, a TiB of a large one's. */
+static uint64_t physical_limit(void)
+{
+	uint64_t limit = 1ull << (cpuid(0x80000008, 0).eax & 0xff);
+
+	return limit < TIB ? limit : TIB;
+}
+
+static int make_vcpus(const struct boot_info *info)
+{
+	static struct npt_pool pool;
+	uint32_t pages = info->cpus * TABLES_PER_VCPU;
+	bool huge_pages = cpuid(0x80000001, 0).edx & 1u << 26;
+	void *tables = memory_take((size_t)pages * 4096, 4096);
+
+	if (!tables)
+		return -1;
+	npt_pool_init(&pool, tables, pages);
+	for (uint32_t i = 0; i < info->cpus; i++) {
+		vcpus[i] = host_new_vcpu(i, info->apic_id[i], backend->state_bytes);
+		if (!vcpus[i] || npt_init(&vcpus[i]->npt, &pool, physical_limit(), huge_pages))
+			return -1;
+		vcpu_count = i + 1;
+	}
+	return 0;
+}
+
+static int64_t start_parts(const struct boot_info *info)
+{
+	if (acpi_read(info->acpi_rsdp, &acpi_facts))
+		return HV_START_ACPI;
+	if (host_init(physical_limit()) || make_vcpus(info) || mmio_hide_own_memory() || backend->prepare())
+		return HV_START_MEMORY;
+	libcrypto_port_init();
+	if (xts_self_test() || keys_init(info))
+		return HV_START_SELF_TEST;
+	msr_init();
+	hypercall_init(info);
+	if (lapic_init(info->policy.icr == BOOT_ICR_FAST) || pci_init() || power_init())
+		return HV_START_MEMORY;
+	return mediators_init(info) ? HV_START_DEVICE : HV_START_OK;
+}
+
+int64_t start_init(const struct boot_info *info)
+{
+	log_init(info->policy.debug_console);
+	backend = &svm_backend;
+	if (!backend->supported())
+		return HV_START_CPU;
+	memory_init(info);
+	log_info("underseal %s: %s, %u CPUs, %lu MiB at %lx, %u volumes", UNDERSEAL_VERSION, backend->name,
+		 info->cpus, info->memory_bytes >> 20, info->memory_base, info->volumes);
+
+	int64_t result = start_parts(info);
+
+	if (result)
+		keys_wipe();
+	return result;
+}
+
+uint64_t start_stack(uint32_t cpu)
+{
+	return backend->supported() ? (uint64_t)vcpus[cpu] + CPU_AREA_BYTES : 0;
+}
+
+void start_cpu(uint32_t cpu, uint64_t rsp, uint64_t rip)
+{
+	struct vcpu *vcpu = vcpus[cpu];
+	struct launch_state launch = {.rsp = rsp, .rip = rip, .rflags = RFLAGS_FIXED};
+
+	launch.cr0 = read_cr0();
+	launch.cr3 = read_cr3();
+	launch.cr4 = read_cr4();
+	launch.efer = rdmsr(MSR_EFER);
+	__asm__ volatile("sgdt %0" : "=m"(launch.gdt));
+	__asm__ volatile("sidt %0" : "=m"(launch.idt));
+	__asm__ volatile("mov %%es, %0" : "=r"(launch.es));
+	__asm__ volatile("mov %%cs, %0" : "=r"(launch.cs));
+	__asm__ volatile("mov %%ss, %0" : "=r"(launch.ss));
+	__asm__ volatile("mov %%ds, %0" : "=r"(launch.ds));
+	host_enter();
+	backend->start(vcpu, &launch);
+	vcpu->online = true;
+	vcpu_loop(vcpu);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/core/startup.h"
+#include "hv/core/backend.h"
+#include "hv/core/lapic.h"
+#include "hv/core/log.h"
+#include "hv/core/power.h"
+#include "hv/core/shootdown.h"
+
+#define APIC_BASE_BOOT_CPU (1ull << 8)
+
+/* A SIPI sent before this INIT is void. */
+void startup_init(struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->sipi_pending, SIPI_NONE, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&vcpu->init_pending, 1, __ATOMIC_SEQ_CST);
+	if (vcpu != this_vcpu())
+		vcpu_kick(vcpu);
+}
+
+/* A CPU that does not wait for it ignores a SIPI: the second of INIT-SIPI-SIPI. */
+void startup_sipi(struct vcpu *vcpu, uint8_t vector)
+{
+	if (__atomic_load_n(&vcpu->life, __ATOMIC_SEQ_CST) != VCPU_WAIT_FOR_SIPI &&
+	    !__atomic_load_n(&vcpu->init_pending, __ATOMIC_SEQ_CST))
+		return;
+	__atomic_store_n(&vcpu->sipi_pending, vector, __ATOMIC_SEQ_CST);
+	vcpu_wake(vcpu);
+}
+
+/* INIT on the boot CPU starts the firmware over, without us: that is a reset, keys and all. */
+static void enter_init(struct vcpu *vcpu)
+{
+	if (rdmsr(MSR_APIC_BASE) & APIC_BASE_BOOT_CPU)
+		power_reset("INIT on the boot CPU");
+	backend->reset(vcpu);
+	vcpu->nmi_pending = vcpu->nmi_blocked = false;
+	__atomic_store_n(&vcpu->life, VCPU_WAIT_FOR_SIPI, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&vcpu->in_guest, 0, __ATOMIC_SEQ_CST);
+}
+
+void startup_serve(struct vcpu *vcpu)
+{
+	for (;;) {
+		if (__atomic_exchange_n(&vcpu->init_pending, 0, __ATOMIC_SEQ_CST))
+			enter_init(vcpu);
+		if (vcpu->life == VCPU_RUNNING)
+			return;
+
+		uint32_t vector = __atomic_exchange_n(&vcpu->sipi_pending, SIPI_NONE, __ATOMIC_SEQ_CST);
+
+		if (vector == SIPI_NONE) {
+			backend->nmi_window(true);
+			__atomic_store_n(&vcpu->kicked, 0, __ATOMIC_SEQ_CST);
+			continue;
+		}
+		backend->startup(vcpu, (uint8_t)vector);
+		__atomic_store_n(&vcpu->life, VCPU_RUNNING, __ATOMIC_SEQ_CST);
+		log_debug("cpu %u: started at %x000", vcpu->index, vector);
+		lapic_started(vcpu);
+		__atomic_store_n(&vcpu->in_guest, 1, __ATOMIC_SEQ_CST);
+		return;
+	}
+}

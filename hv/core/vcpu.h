@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One virtual CPU per processor, pinned to it for good. The structure stands at
+ * the bottom of its host stack, so that this_vcpu() needs no register.
+ */
+#ifndef HV_CORE_VCPU_H
+#define HV_CORE_VCPU_H
+
+#include "hv/core/npt.h"
+#include "hv/x86/decode.h"
+#include "hv/x86/walk.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CPU_AREA_BYTES 32768 /* vcpu and host stack; a power of two, the area is aligned to it */
+
+enum exit_reason {
+	EXIT_CPUID,
+	EXIT_MSR_READ,
+	EXIT_MSR_WRITE,
+	EXIT_IO,
+	EXIT_NESTED_FAULT,
+	EXIT_HYPERCALL,
+	EXIT_NMI,
+	EXIT_INIT,
+	EXIT_NMI_DONE,  /* the guest's NMI handler returns */
+	EXIT_UNDEFINED, /* an instruction the guest's processor does not have */
+	EXIT_INVALIDATE, /* INVD */
+	EXIT_SHUTDOWN,  /* triple fault */
+	EXIT_INVALID,   /* the processor refused the guest's state */
+	EXIT_OTHER,
+	EXIT_REASONS
+};
+
+struct cpu_exit {
+	enum exit_reason reason;
+	uint64_t code, info1, info2; /* as the processor gave them, for the log */
+	union {
+		struct {
+			uint16_t port;
+			uint8_t size;
+			bool in, string, repeat;
+			uint64_t next_rip;
+		} io;
+		struct {
+			uint64_t gpa;
+			bool write, fetch;
+		} fault;
+	};
+};
+
+/* Where the vcpu is in the life that INIT and SIPI give it. */
+enum vcpu_life { VCPU_RUNNING, VCPU_WAIT_FOR_SIPI };
+
+#define SIPI_NONE 0x100u
+
+struct vcpu {
+	uint64_t gpr[16]; /* first: svm/run.S knows the offsets. Encoding order: rax rcx rdx rbx rsp rbp rsi rdi r8.. */
+	uint64_t rip, rflags;
+	struct cpu_exit exit;
+
+	uint32_t index, apic_id;
+	struct npt npt;
+	void *backend; /* the backend's own state */
+	enum vcpu_life life;
+	bool online; /* it has entered the guest once */
+
+	/* Written by other CPUs. */
+	uint32_t in_guest;      /* 1 from before the last look at the requests below until the next exit */
+	uint32_t kicked;        /* an NMI of ours is on its way */
+	uint64_t flush_wanted;  /* generation of translations to drop ... */
+	uint64_t flush_done;    /* ... and the last one dropped */
+	uint32_t init_pending;  /* an INIT was sent */
+	uint32_t sipi_pending;  /* vector, or SIPI_NONE */
+	uint32_t nmi_expected;  /* NMIs that guests sent here by ICR and we passed on */
+
+	bool nmi_pending, nmi_blocked; /* the guest's own */
+	uint32_t host_nmis;            /* counted by the host's NMI handler */
+
+	uint64_t counter[EXIT_REASONS];
+	uint64_t counter_extra[8]; /* see hv/core/counters.h */
+
+	uint32_t latched_cf8; /* last PCI address written at port CF8 by this CPU */
+	uint64_t stack_guard;
+};
+
+/* The vcpu of the calling CPU; valid on a host stack only. */
+static inline struct vcpu *this_vcpu(void)
+{
+	uint64_t rsp;
+
+	__asm__("mov %%rsp, %0" : "=r"(rsp));
+	return (struct vcpu *)(rsp & ~(uint64_t)(CPU_AREA_BYTES - 1));
+}
+
+/* All vcpus, by index; filled at start, constant afterwards. */
+extern struct vcpu *vcpus[];
+extern uint32_t vcpu_count;
+
+/* The exit loop; never returns. On the vcpu's host stack. */
+void vcpu_loop(struct vcpu *vcpu) __attribute__((noreturn));
+
+#endif

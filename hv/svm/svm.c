@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AMD-V: turning it on, the control block, entering the guest, decoding exits. APM volume 2, chapter 15. */
+#include "hv/svm/svm.h"
+#include "hv/core/log.h"
+#include "hv/core/memory.h"
+
+#define SVM_FEATURE_NP         (1u << 0)
+#define SVM_FEATURE_NEXT_RIP   (1u << 3)
+#define VM_CR_SVM_DISABLED     (1ull << 4)
+#define VM_CR_INIT_REDIRECTION (1ull << 1)
+
+static bool has_next_rip;
+
+static bool svm_supported(void)
+{
+	if (cpuid(0x80000000, 0).eax < 0x8000000a || !(cpuid(0x80000001, 0).ecx & (1u << 2)))
+		return false;
+	if (rdmsr(MSR_VM_CR) & VM_CR_SVM_DISABLED)
+		return false;
+	return cpuid(0x8000000a, 0).edx & SVM_FEATURE_NP;
+}
+
+static int svm_prepare(void)
+{
+	has_next_rip = cpuid(0x8000000a, 0).edx & SVM_FEATURE_NEXT_RIP;
+	return 0;
+}
+
+/* From the descriptor a selector names: the attribute word of APM 15.5.1. */
+static void load_segment(struct vmcb_segment *segment, uint16_t selector, const struct descriptor_table *gdt)
+{
+	memset(segment, 0, sizeof(*segment));
+	segment->selector = selector;
+	if (!(selector & ~3u) || (selector | 7u) > gdt->limit)
+		return;
+
+	uint64_t descriptor = *(const uint64_t *)(gdt->base + (selector & ~7u));
+
+	segment->attributes = (uint16_t)((descriptor >> 40 & 0xff) | (descriptor >> 44 & 0xf00));
+	segment->limit = (uint32_t)((descriptor & 0xffff) | (descriptor >> 32 & 0xf0000));
+	if (segment->attributes & 0x800)
+		segment->limit = segment->limit << 12 | 0xfff;
+	segment->base = (descriptor >> 16 & 0xffffff) | (descriptor >> 32 & 0xff000000);
+}
+
+static void set_intercepts(struct vmcb *vmcb)
+{
+	vmcb->intercepts1 = VMCB_NMI | VMCB_INIT | VMCB_CPUID | VMCB_INVD | VMCB_INVLPGA | VMCB_IOIO | VMCB_MSR |
+			    VMCB_SHUTDOWN;
+	vmcb->intercepts2 = VMCB_VMRUN | VMCB_VMMCALL | VMCB_VMLOAD | VMCB_VMSAVE | VMCB_STGI | VMCB_CLGI |
+			    VMCB_SKINIT;
+}
+
+static void svm_start(struct vcpu *vcpu, const struct launch_state *launch)
+{
+	struct svm_state *svm = vcpu->backend;
+	struct vmcb *vmcb = &svm->vmcb;
+
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE, (uint64_t)svm->host_save);
+	/* An INIT that arrives while the host runs becomes #SX instead of a reset. */
+	wrmsr(MSR_VM_CR, rdmsr(MSR_VM_CR) | VM_CR_INIT_REDIRECTION);
+
+	set_intercepts(vmcb);
+	vmcb->iopm = (uint64_t)svm_iopm;
+	vmcb->msrpm = (uint64_t)svm_msrpm;
+	vmcb->asid = 1;
+	vmcb->tlb_control = VMCB_TLB_FLUSH_ALL;
+	vmcb->nested_control = 1;
+	vmcb->nested_cr3 = (uint64_t)vcpu->npt.root;
+
+	load_segment(&vmcb->es, launch->es, &launch->gdt);
+	load_segment(&vmcb->cs, launch->cs, &launch->gdt);
+	load_segment(&vmcb->ss, launch->ss, &launch->gdt);
+	load_segment(&vmcb->ds, launch->ds, &launch->gdt);
+	vmcb->gdtr.base = launch->gdt.base;
+	vmcb->gdtr.limit = launch->gdt.limit;
+	vmcb->idtr.base = launch->idt.base;
+	vmcb->idtr.limit = launch->idt.limit;
+	vmcb->cr0 = launch->cr0;
+	vmcb->cr3 = launch->cr3;
+	vmcb->cr4 = launch->cr4;
+	vmcb->efer = launch->efer | EFER_SVME;
+	vmcb->dr6 = 0xffff0ff0;
+	vmcb->dr7 = 0x400;
+	vmcb->pat = rdmsr(MSR_PAT);
+	vmcb->rsp = launch->rsp;
+	vcpu->rip = launch->rip;
+	vcpu->rflags = launch->rflags;
+	vcpu->gpr[4] = launch->rsp;
+	__asm__ volatile("clgi");
+}
+
+/*
+ * An event whose delivery an exit cut short is delivered again. Some emulators
+ * report an external interrupt as an exception with a vector of 32 or more.
+ * Software interrupts are not repeated: rip still points at the INT.
+ */
+static uint64_t repeat_event(uint64_t info)
+{
+	uint64_t type = info & VMCB_EVENT_TYPE;
+
+	if (!(info & VMCB_EVENT_VALID) || type == VMCB_EVENT_SOFTWARE)
+		return 0;
+	if (type == VMCB_EVENT_EXCEPTION && (info & 0xff) >= 32)
+		info &= ~VMCB_EVENT_TYPE;
+	/* #BP and #OF come from instructions that run again. */
+	if (type == VMCB_EVENT_EXCEPTION && ((info & 0xff) == 3 || (info & 0xff) == 4))
+		return 0;
+	return info;
+}
+
+static enum exit_reason reason_of(uint64_t code)
+{
+	switch (code) {
+	case VMEXIT_NMI:
+		return EXIT_NMI;
+	case VMEXIT_INIT:
+		return EXIT_INIT;
+	case VMEXIT_CPUID:
+		return EXIT_CPUID;
+	case VMEXIT_IRET:
+		return EXIT_NMI_DONE;
+	case VMEXIT_INVD:
+		return EXIT_INVALIDATE;
+	case VMEXIT_IOIO:
+		return EXIT_IO;
+	case VMEXIT_SHUTDOWN:
+		return EXIT_SHUTDOWN;
+	case VMEXIT_VMMCALL:
+		return EXIT_HYPERCALL;
+	case VMEXIT_NPF:
+		return EXIT_NESTED_FAULT;
+	case UINT64_MAX:
+		return EXIT_INVALID;
+	}
+	if (code == VMEXIT_INVLPGA || code == VMEXIT_VMRUN || (code >= VMEXIT_VMLOAD && code <= VMEXIT_SKINIT))
+		return EXIT_UNDEFINED;
+	return EXIT_OTHER;
+}
+
+static void decode_exit(struct vcpu *vcpu, const struct vmcb *vmcb)
+{
+	struct cpu_exit *exit = &vcpu->exit;
+
+	exit->code = vmcb->exit_code;
+	exit->info1 = vmcb->exit_info1;
+	exit->info2 = vmcb->exit_info2;
+	exit->reason = reason_of(exit->code);
+	if (exit->code == VMEXIT_MSR) {
+		exit->reason = exit->info1 ? EXIT_MSR_WRITE : EXIT_MSR_READ;
+	} else if (exit->reason == EXIT_IO) {
+		exit->io.port = (uint16_t)(exit->info1 >> 16);
+		exit->io.size = (uint8_t)(exit->info1 >> 4 & 7);
+		exit->io.in = exit->info1 & 1;
+		exit->io.string = exit->info1 & 4;
+		exit->io.repeat = exit->info1 & 8;
+		exit->io.next_rip = exit->info2;
+	} else if (exit->reason == EXIT_NESTED_FAULT) {
+		exit->fault.gpa = exit->info2;
+		exit->fault.write = exit->info1 & 2;
+		exit->fault.fetch = exit->info1 & 16;
+	}
+}
+
+static void svm_run(struct vcpu *vcpu)
+{
+	struct svm_state *svm = vcpu->backend;
+	struct vmcb *vmcb = &svm->vmcb;
+
+	vmcb->rax = vcpu->gpr[0];
+	vmcb->rsp = vcpu->gpr[4];
+	vmcb->rip = vcpu->rip;
+	vmcb->rflags = vcpu->rflags;
+	svm_enter(vcpu, (uint64_t)vmcb);
+	vmcb->tlb_control = 0;
+	vcpu->gpr[0] = vmcb->rax;
+	vcpu->gpr[4] = vmcb->rsp;
+	vcpu->rip = vmcb->rip;
+	vcpu->rflags = vmcb->rflags;
+	vmcb->event_injection = repeat_event(vmcb->exit_int_info);
+	decode_exit(vcpu, vmcb);
+}
+
+static void svm_flush(struct vcpu *vcpu)
+{
+	struct svm_state *svm = vcpu->backend;
+
+	svm->vmcb.tlb_control = VMCB_TLB_FLUSH_ALL;
+}
+
+static void svm_window(bool halt)
+{
+	svm_nmi_window(halt);
+}
+
+static uint64_t svm_after_nmi(uint64_t rip)
+{
+	return rip >= (uint64_t)svm_window_halt && rip < (uint64_t)svm_window_end ? (uint64_t)svm_window_end : rip;
+}
+
+const struct cpu_backend svm_backend = {
+	.name = "svm",
+	.supported = svm_supported,
+	.state_bytes = sizeof(struct svm_state),
+	.prepare = svm_prepare,
+	.start = svm_start,
+	.run = svm_run,
+	.paging = svm_paging,
+	.insn_cpu = svm_insn_cpu,
+	.inject_exception = svm_inject_exception,
+	.inject_page_fault = svm_inject_page_fault,
+	.injection_pending = svm_injection_pending,
+	.inject_nmi = svm_inject_nmi,
+	.nmi_done = svm_nmi_done,
+	.retired = svm_retired,
+	.reset = svm_reset,
+	.startup = svm_startup,
+	.flush = svm_flush,
+	.read_efer = svm_read_efer,
+	.write_efer = svm_write_efer,
+	.read_cr4 = svm_read_cr4,
+	.cpl = svm_cpl,
+	.nmi_window = svm_window,
+	.after_nmi = svm_after_nmi,
+	.trap_port = svm_trap_port,
+	.trap_msr = svm_trap_msr,
+};
