@@ -27,9 +27,10 @@ static void catch_signals(void)
 static int report(const struct volume *v, const struct convert *c, enum convert_result result)
 {
 	if (result == CONVERT_EDAMAGED)
-		log_error("the 4 KiB at byte %llu of partition %u are neither what they were nor their ciphertext: "
+		log_error("the 4 KiB at byte %llu of partition %u are neither what they were nor their "
+			  "ciphertext: "
 			  "something else wrote there after the interruption. Nothing more was changed",
-			  (unsigned long long)c->damaged, v->data.number);
+			(unsigned long long)c->damaged, v->data.number);
 	else if (result == CONVERT_EINVAL)
 		log_error("the header's state of encryption does not fit partition %u", v->data.number);
 	else
@@ -53,7 +54,8 @@ static int loop(struct volume *v, struct convert *c)
 		return report(v, c, result);
 	if (result == CONVERT_DONE)
 		return EXITS_OK;
-	log_info("stopped at a safe point; nothing is lost. The same command continues, and must before the partition "
+	log_info("stopped at a safe point; nothing is lost. The same command continues, and must before the "
+		 "partition "
 		 "is used again");
 	return EXITS_STOPPED;
 }

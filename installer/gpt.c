@@ -55,7 +55,8 @@ static int read_partitions(struct gpt *gpt)
 		out->first_lba = fdisk_partition_get_start(p);
 		out->last_lba = fdisk_partition_get_end(p);
 		copy_lower(out->uuid, sizeof out->uuid, fdisk_partition_get_uuid(p));
-		copy_lower(out->type, sizeof out->type, fdisk_parttype_get_string(fdisk_partition_get_type(p)));
+		copy_lower(
+			out->type, sizeof out->type, fdisk_parttype_get_string(fdisk_partition_get_type(p)));
 		snprintf(out->name, sizeof out->name, "%s", name ? name : "");
 		gpt->count++;
 	}
@@ -89,8 +90,8 @@ int gpt_open(struct gpt *gpt, const struct target *target, int writable)
 		return EXITS_REFUSED;
 	}
 	if (item_number(gpt->context, GPT_LABELITEM_FIRSTLBA, &gpt->first_usable) ||
-	    item_number(gpt->context, GPT_LABELITEM_LASTLBA, &gpt->last_usable) ||
-	    fdisk_get_disklabel_id(gpt->context, &guid) || read_partitions(gpt)) {
+		item_number(gpt->context, GPT_LABELITEM_LASTLBA, &gpt->last_usable) ||
+		fdisk_get_disklabel_id(gpt->context, &guid) || read_partitions(gpt)) {
 		log_error("%s: the GPT cannot be read", target->path);
 		return EXITS_FAILED;
 	}

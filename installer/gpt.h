@@ -7,19 +7,19 @@
 #include <stdint.h>
 
 #define GPT_TYPE_HEADER "1d5d394a-edf1-4960-8ec5-fe12396a73c0"
-#define GPT_TYPE_ESP    "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
-#define GPT_TYPE_BIOS   "21686148-6449-6e6f-744e-656564454649"
+#define GPT_TYPE_ESP	"c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+#define GPT_TYPE_BIOS	"21686148-6449-6e6f-744e-656564454649"
 
-#define UUID_TEXT        37 /* with its NUL */
-#define GPT_HEADER_NAME  (10 + 8 + 1) /* "underseal:" and eight characters */
+#define UUID_TEXT	   37		/* with its NUL */
+#define GPT_HEADER_NAME	   (10 + 8 + 1) /* "underseal:" and eight characters */
 #define GPT_MAX_PARTITIONS 256
 
 struct gpt_partition {
-	unsigned number;              /* from 1, as the kernel counts */
+	unsigned number;	      /* from 1, as the kernel counts */
 	uint64_t first_lba, last_lba; /* inclusive */
-	char uuid[UUID_TEXT];         /* lower case */
-	char type[UUID_TEXT];         /* lower case */
-	char name[73];                /* 36 characters, UTF-8, cut */
+	char uuid[UUID_TEXT];	      /* lower case */
+	char type[UUID_TEXT];	      /* lower case */
+	char name[73];		      /* 36 characters, UTF-8, cut */
 };
 
 struct gpt {

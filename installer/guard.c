@@ -50,7 +50,7 @@ static int partition_name(const struct target *t, unsigned number, char name[NOD
 	while (dir && found && (entry = readdir(dir))) {
 		snprintf(path, sizeof path, "%s/%s/partition", directory, entry->d_name);
 		if (strlen(entry->d_name) < NODE_TEXT && !first_line(path, text, sizeof text) &&
-		    strtoul(text, NULL, 10) == number) {
+			strtoul(text, NULL, 10) == number) {
 			snprintf(name, NODE_TEXT, "%.*s", NODE_TEXT - 1, entry->d_name);
 			found = 0;
 		}
@@ -119,7 +119,8 @@ static int claim_node(const struct target *t, const struct gpt_partition *data, 
 		return refuse(t, data, "is in use as swap; switch it off with swapoff");
 	snprintf(path, sizeof path, "/sys/dev/block/%u:%u/holders", major(st.st_rdev), minor(st.st_rdev));
 	if (!directory_empty(path))
-		return refuse(t, data, "is held by another device (LVM, RAID or device-mapper); stop that first");
+		return refuse(
+			t, data, "is held by another device (LVM, RAID or device-mapper); stop that first");
 	snprintf(path, sizeof path, "/dev/%s", name);
 	*fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
 	if (*fd >= 0)
@@ -153,7 +154,7 @@ static int claim_file(const struct target *t, const struct gpt_partition *data)
 }
 
 int guard_claim(const struct target *t, const struct gpt *gpt, const struct gpt_partition *data, int *fd,
-		uint64_t *base)
+	uint64_t *base)
 {
 	char node[NODE_TEXT], name[NODE_TEXT];
 	const char *reason;
@@ -188,8 +189,8 @@ int guard_claim(const struct target *t, const struct gpt *gpt, const struct gpt_
 /* The places where a LUKS header of either version begins, bytes. */
 static int holds_luks(const struct target *t, uint64_t base, uint64_t bytes, int *found)
 {
-	static const uint32_t places[] = {0,       0x4000,  0x8000,   0x10000,  0x20000,
-					  0x40000, 0x80000, 0x100000, 0x200000, 0x400000};
+	static const uint32_t places[] = {
+		0, 0x4000, 0x8000, 0x10000, 0x20000, 0x40000, 0x80000, 0x100000, 0x200000, 0x400000};
 	char magic[6];
 
 	*found = 0;

@@ -13,7 +13,7 @@
  * *base is where the partition begins in *fd, bytes.
  */
 int guard_claim(const struct target *target, const struct gpt *gpt, const struct gpt_partition *data, int *fd,
-		uint64_t *base);
+	uint64_t *base);
 
 /* Refuses a partition that must stay in clear, or that holds LUKS already. Returns an exit code. */
 int guard_contents(const struct target *target, const struct gpt *gpt, const struct gpt_partition *data);

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #define JSON_COPY_BYTES 0x4000 /* each copy of binary header and JSON */
-#define PBKDF_MOST_KIB  (256u << 10)
-#define PBKDF_MS        2000
+#define PBKDF_MOST_KIB	(256u << 10)
+#define PBKDF_MS	2000
 
 struct path {
 	char text[32];
@@ -50,21 +50,25 @@ int header_image(uint64_t bytes)
 	return -1;
 }
 
-static int format(struct crypt_device *device, const struct header_options *options,
-		  struct crypt_params_luks2 *luks2)
+static int format(
+	struct crypt_device *device, const struct header_options *options, struct crypt_params_luks2 *luks2)
 {
-	int err = crypt_set_metadata_size(device, JSON_COPY_BYTES, options->header_bytes - 2 * JSON_COPY_BYTES);
+	int err =
+		crypt_set_metadata_size(device, JSON_COPY_BYTES, options->header_bytes - 2 * JSON_COPY_BYTES);
 
 	if (!err)
-		err = crypt_format(device, CRYPT_LUKS2, "aes", "xts-plain64", NULL, NULL, VOLUME_KEY_BYTES, luks2);
+		err = crypt_format(
+			device, CRYPT_LUKS2, "aes", "xts-plain64", NULL, NULL, VOLUME_KEY_BYTES, luks2);
 	return err;
 }
 
 /* Slots and tokens come first: stock tools refuse them once the requirement is set. */
-static int enrol(struct crypt_device *device, const struct header_options *options, const struct secrets *secrets)
+static int enrol(
+	struct crypt_device *device, const struct header_options *options, const struct secrets *secrets)
 {
 	char token[512];
-	int err = crypt_keyslot_add_by_volume_key(device, 0, NULL, 0, secrets->passphrase, secrets->passphrase_bytes);
+	int err = crypt_keyslot_add_by_volume_key(
+		device, 0, NULL, 0, secrets->passphrase, secrets->passphrase_bytes);
 
 	if (err < 0)
 		return err;
@@ -72,7 +76,8 @@ static int enrol(struct crypt_device *device, const struct header_options *optio
 	return crypt_token_json_set(device, CRYPT_ANY_TOKEN, token);
 }
 
-static int require(struct crypt_device *device, const struct crypt_params_luks2 *luks2, const struct secrets *secrets)
+static int require(
+	struct crypt_device *device, const struct crypt_params_luks2 *luks2, const struct secrets *secrets)
 {
 	struct crypt_params_reencrypt params = {
 		.mode = CRYPT_REENCRYPT_ENCRYPT,
@@ -83,8 +88,8 @@ static int require(struct crypt_device *device, const struct crypt_params_luks2 
 		.flags = CRYPT_REENCRYPT_INITIALIZE_ONLY,
 	};
 
-	return crypt_reencrypt_init_by_passphrase(device, NULL, secrets->passphrase, secrets->passphrase_bytes,
-						  CRYPT_ANY_SLOT, 0, "aes", "xts-plain64", &params);
+	return crypt_reencrypt_init_by_passphrase(device, NULL, secrets->passphrase,
+		secrets->passphrase_bytes, CRYPT_ANY_SLOT, 0, "aes", "xts-plain64", &params);
 }
 
 int header_make(int image, const struct header_options *options, const struct secrets *secrets)
@@ -129,8 +134,8 @@ int header_unlock(int image, struct secrets *secrets)
 	if (!err)
 		err = crypt_load(device, CRYPT_LUKS2, NULL);
 	if (!err)
-		err = crypt_volume_key_get(device, CRYPT_ANY_SLOT, (char *)secrets->key, &bytes, secrets->passphrase,
-					   secrets->passphrase_bytes);
+		err = crypt_volume_key_get(device, CRYPT_ANY_SLOT, (char *)secrets->key, &bytes,
+			secrets->passphrase, secrets->passphrase_bytes);
 	crypt_free(device);
 	if (err == -EPERM) {
 		log_error("wrong passphrase");

@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
-static const char help_text[] =
-	"Usage: underseal protect TARGET --partition N --offline [OPTION...]\n"
-	"       underseal --help | --version\n";
+static const char help_text[] = "Usage: underseal protect TARGET --partition N --offline [OPTION...]\n"
+				"       underseal --help | --version\n";
 
 enum option_number {
 	OPTION_PARTITION = 256,
@@ -26,15 +25,15 @@ enum option_number {
 };
 
 static const struct option protect_options_table[] = {
-	{"partition",       required_argument, NULL, OPTION_PARTITION      },
-	{"offline",         no_argument,       NULL, OPTION_OFFLINE        },
+	{"partition",	      required_argument, NULL, OPTION_PARTITION      },
+	{"offline",	    no_argument,	 NULL, OPTION_OFFLINE	     },
 	{"passphrase-file", required_argument, NULL, OPTION_PASSPHRASE_FILE},
-	{"sector-size",     required_argument, NULL, OPTION_SECTOR_SIZE    },
-	{"header-size",     required_argument, NULL, OPTION_HEADER_SIZE    },
-	{"zone-size",       required_argument, NULL, OPTION_ZONE_SIZE      },
-	{"pbkdf-memory",    required_argument, NULL, OPTION_PBKDF_MEMORY   },
-	{"iter-time",       required_argument, NULL, OPTION_ITER_TIME      },
-	{NULL,              0,                 NULL, 0                     },
+	{"sector-size",	required_argument, NULL, OPTION_SECTOR_SIZE	   },
+	{"header-size",	required_argument, NULL, OPTION_HEADER_SIZE	   },
+	{"zone-size",	      required_argument, NULL, OPTION_ZONE_SIZE      },
+	{"pbkdf-memory",	 required_argument, NULL, OPTION_PBKDF_MEMORY   },
+	{"iter-time",	      required_argument, NULL, OPTION_ITER_TIME      },
+	{NULL,	       0,		  NULL, 0			 },
 };
 
 /* A decimal number in [least, most], or -1 after an error line. */

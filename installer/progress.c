@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BAR_CELLS         30
+#define BAR_CELLS	  30
 #define TERMINAL_INTERVAL 0.2 /* seconds */
-#define LINE_INTERVAL     5.0
+#define LINE_INTERVAL	  5.0
 
 static double seconds_between(const struct timespec *from, const struct timespec *to)
 {
@@ -60,7 +60,8 @@ static void print(const struct progress *p, uint64_t done, const struct timespec
 	} else {
 		fprintf(stderr, "%3u %%  ", percent);
 	}
-	fprintf(stderr, "%s of %s, %s/s, %s%s", have, all, speed, left, done < p->total ? " left" : " in all");
+	fprintf(stderr, "%s of %s, %s/s, %s%s", have, all, speed, left,
+		done < p->total ? " left" : " in all");
 	fputs(p->terminal ? "   " : "\n", stderr);
 	fflush(stderr);
 }

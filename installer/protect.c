@@ -32,7 +32,8 @@ static int check_options(const struct protect_options *o)
 		return EXITS_USAGE;
 	}
 	if (!o->offline) {
-		log_error("--offline is missing: the partition is encrypted in place now, while nothing uses it. "
+		log_error("--offline is missing: the partition is encrypted in place now, while nothing uses "
+			  "it. "
 			  "Unmount it or start from a rescue system, keep a backup, and say --offline");
 		return EXITS_REFUSED;
 	}
@@ -64,15 +65,16 @@ static int check_sector_size(const struct run *r, uint32_t size)
 	uint64_t first = gpt_offset(r->gpt, &r->data), bytes = gpt_bytes(r->gpt, &r->data);
 
 	if (size < r->target.lba_bytes) {
-		log_error("the disk's sectors are of %u bytes; --sector-size %u cannot be written", r->target.lba_bytes,
-			  size);
+		log_error("the disk's sectors are of %u bytes; --sector-size %u cannot be written",
+			r->target.lba_bytes, size);
 		return EXITS_REFUSED;
 	}
 	if (first % size || bytes % size) {
-		log_error("partition %u begins at byte %llu and has %llu bytes: not both are multiples of %u; "
-			  "use --sector-size %u",
-			  r->data.number, (unsigned long long)first, (unsigned long long)bytes, size,
-			  r->target.lba_bytes);
+		log_error(
+			"partition %u begins at byte %llu and has %llu bytes: not both are multiples of %u; "
+			"use --sector-size %u",
+			r->data.number, (unsigned long long)first, (unsigned long long)bytes, size,
+			r->target.lba_bytes);
 		return EXITS_REFUSED;
 	}
 	return EXITS_OK;
@@ -86,9 +88,10 @@ static int find_place(const struct run *r, uint64_t *first_lba, uint64_t *bytes)
 	*bytes = gpt_free_place(r->gpt, wanted, asked ? asked : HEADER_LEAST_BYTES, first_lba);
 	if (*bytes)
 		return EXITS_OK;
-	log_error("%s has no free space for the header partition: %llu KiB are needed, between partitions or before "
+	log_error("%s has no free space for the header partition: %llu KiB are needed, between partitions or "
+		  "before "
 		  "the first; shrink a partition",
-		  r->target.path, (unsigned long long)(asked ? asked : HEADER_LEAST_BYTES) / 1024);
+		r->target.path, (unsigned long long)(asked ? asked : HEADER_LEAST_BYTES) / 1024);
 	return EXITS_REFUSED;
 }
 
@@ -102,7 +105,7 @@ static int write_image(const struct run *r, uint64_t first_lba, uint64_t bytes)
 		size_t run = bytes - at < sizeof buffer ? bytes - at : sizeof buffer;
 
 		if (read_at(r->image, "the header's image", at, buffer, run) ||
-		    write_at(r->target.fd, r->target.path, base + at, buffer, run))
+			write_at(r->target.fd, r->target.path, base + at, buffer, run))
 			return EXITS_FAILED;
 	}
 	return sync_file(r->target.fd, r->target.path) ? EXITS_FAILED : EXITS_OK;
@@ -148,8 +151,8 @@ static int begin(struct run *r)
 	if (!err)
 		err = gpt_add_header(r->gpt, first_lba, header.header_bytes, name);
 	if (!err)
-		log_info("header partition: %llu KiB at sector %llu", (unsigned long long)header.header_bytes / 1024,
-			 (unsigned long long)first_lba);
+		log_info("header partition: %llu KiB at sector %llu",
+			(unsigned long long)header.header_bytes / 1024, (unsigned long long)first_lba);
 	return err;
 }
 
@@ -161,7 +164,7 @@ static int check_resume(const struct run *r)
 	if (!state->has_token || !state_token_matches(&state->token, r->gpt, &r->data)) {
 		log_error("the header in partition %u was not made for partition %u as it is now: "
 			  "it was moved or resized, or the header was copied",
-			  r->volume.header.number, r->data.number);
+			r->volume.header.number, r->data.number);
 		return EXITS_REFUSED;
 	}
 	if (!state->converting) {
@@ -178,8 +181,9 @@ static int continue_earlier(struct run *r)
 
 	if (err)
 		return err;
-	log_info("partition %u of %s was begun earlier; going on at %llu of %llu MiB", r->data.number, r->target.path,
-		 (unsigned long long)at->done >> 20, (unsigned long long)r->volume.bytes >> 20);
+	log_info("partition %u of %s was begun earlier; going on at %llu of %llu MiB", r->data.number,
+		r->target.path, (unsigned long long)at->done >> 20,
+		(unsigned long long)r->volume.bytes >> 20);
 	err = secrets_passphrase(r->secrets, r->options->passphrase_file, 0);
 	if (err)
 		return err;
@@ -214,7 +218,8 @@ static int run(struct run *r)
 	if (!err)
 		err = header_unlock(r->image, r->secrets);
 	if (!err)
-		err = encrypt_volume(&r->volume, r->secrets, r->options->zone_bytes ? r->options->zone_bytes : ZONE_BYTES);
+		err = encrypt_volume(
+			&r->volume, r->secrets, r->options->zone_bytes ? r->options->zone_bytes : ZONE_BYTES);
 	if (!err)
 		log_info("partition %u of %s is protected", r->data.number, r->target.path);
 	return err;

@@ -7,12 +7,12 @@
 
 struct protect_options {
 	const char *target;
-	unsigned partition;          /* 0: not given */
+	unsigned partition; /* 0: not given */
 	int offline;
 	const char *passphrase_file; /* NULL: ask */
-	uint32_t sector_size;        /* bytes; 0: the disk's logical sector */
-	uint64_t header_bytes;       /* 0: 16 MiB, or what there is room for */
-	uint64_t zone_bytes;         /* moved between two commits; 0: 32 MiB */
+	uint32_t sector_size;	     /* bytes; 0: the disk's logical sector */
+	uint64_t header_bytes;	     /* 0: 16 MiB, or what there is room for */
+	uint64_t zone_bytes;	     /* moved between two commits; 0: 32 MiB */
 	uint32_t pbkdf_kib, iter_ms; /* 0: the defaults of installer/header.h */
 };
 

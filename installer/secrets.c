@@ -104,7 +104,7 @@ static int from_terminal(struct secrets *s, int new)
 		return EXITS_USAGE;
 	}
 	bytes = ask(terminal, new ? "New passphrase: " : "Passphrase: ", s->passphrase);
-	second = new && bytes > 0 ? ask(terminal, "The same again: ", again) : bytes;
+	second = new &&bytes > 0 ? ask(terminal, "The same again: ", again) : bytes;
 	if (bytes < 0 || second < 0)
 		log_error("no passphrase was typed, or it is longer than %u bytes", PASSPHRASE_MAX - 1);
 	else if (new && (bytes != second || memcmp(s->passphrase, again, bytes)))

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PASSPHRASE_MAX   512 /* bytes, as cryptsetup's interactive limit */
+#define PASSPHRASE_MAX	 512 /* bytes, as cryptsetup's interactive limit */
 #define VOLUME_KEY_BYTES 64  /* AES-256-XTS */
 
 struct secrets {

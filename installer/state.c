@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define REQUIREMENT "online-reencrypt-v2"
-#define CIPHER      "aes-xts-plain64"
+#define CIPHER	    "aes-xts-plain64"
 
 /* `path` is keys with dots between; NULL when one is missing. */
 static struct json_object *get(struct json_object *object, const char *path)
@@ -19,7 +19,8 @@ static struct json_object *get(struct json_object *object, const char *path)
 
 		snprintf(key, sizeof key, "%.*s", (int)length, path);
 		path += length + (path[length] == '.');
-		if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, key, &object))
+		if (!json_object_is_type(object, json_type_object) ||
+			!json_object_object_get_ex(object, key, &object))
 			return NULL;
 	}
 	return object;
@@ -76,8 +77,8 @@ static int is_backup(struct json_object *segment)
 /* The key of the reencrypt slot, or NULL. */
 static const char *reencrypt_slot(struct json_object *root)
 {
-	json_object_object_foreach(get(root, "keyslots"), key, slot) if (!strcmp(text_of(slot, "type"), "reencrypt"))
-		return key;
+	json_object_object_foreach(
+		get(root, "keyslots"), key, slot) if (!strcmp(text_of(slot, "type"), "reencrypt")) return key;
 	return NULL;
 }
 
@@ -100,9 +101,10 @@ static const char *volume_digest(struct json_object *root)
 	json_object_object_foreach(get(root, "digests"), key, digest)
 	{
 		struct json_object *slots = get(digest, "keyslots");
-		const char *first = json_object_is_type(slots, json_type_array) && json_object_array_length(slots)
-					    ? json_object_get_string(json_object_array_get_idx(slots, 0))
-					    : NULL;
+		const char *first =
+			json_object_is_type(slots, json_type_array) && json_object_array_length(slots)
+				? json_object_get_string(json_object_array_get_idx(slots, 0))
+				: NULL;
 
 		if (first && (!slot || strcmp(first, slot)))
 			return key;
@@ -131,8 +133,9 @@ static int parse_token(struct header_state *state)
 		(void)key;
 		if (strcmp(text_of(token, "type"), "underseal"))
 			continue;
-		if (number_of(token, "first_lba", &out->first_lba) || number_of(token, "last_lba", &out->last_lba) ||
-		    number_of(token, "lba_size", &lba_bytes))
+		if (number_of(token, "first_lba", &out->first_lba) ||
+			number_of(token, "last_lba", &out->last_lba) ||
+			number_of(token, "lba_size", &lba_bytes))
 			return -1;
 		out->lba_bytes = lba_bytes;
 		snprintf(out->partuuid, sizeof out->partuuid, "%s", text_of(token, "partuuid"));
@@ -186,10 +189,13 @@ static int parse_conversion(struct header_state *state, uint64_t volume_bytes)
 	const char *key = reencrypt_slot(state->root);
 	struct json_object *slot = key ? get(get(state->root, "keyslots"), key) : NULL;
 
-	if (!slot || strcmp(text_of(slot, "mode"), "encrypt") || strcmp(text_of(slot, "direction"), "forward") ||
-	    strcmp(text_of(slot, "area.type"), "checksum") || strcmp(text_of(slot, "area.hash"), "sha256"))
+	if (!slot || strcmp(text_of(slot, "mode"), "encrypt") ||
+		strcmp(text_of(slot, "direction"), "forward") ||
+		strcmp(text_of(slot, "area.type"), "checksum") ||
+		strcmp(text_of(slot, "area.hash"), "sha256"))
 		return -1;
-	if (number_of(slot, "area.offset", &state->area_offset) || number_of(slot, "area.size", &state->area_bytes))
+	if (number_of(slot, "area.offset", &state->area_offset) ||
+		number_of(slot, "area.size", &state->area_bytes))
 		return -1;
 	state->unit = json_object_get_int(get(slot, "area.sector_size"));
 	return parse_segments(state, volume_bytes);
@@ -210,8 +216,8 @@ static int parse_requirements(struct header_state *state)
 	return state->converting ? 0 : -1;
 }
 
-int state_parse(struct header_state *state, const char *json, size_t bytes, uint64_t volume_bytes,
-		const char **why)
+int state_parse(
+	struct header_state *state, const char *json, size_t bytes, uint64_t volume_bytes, const char **why)
 {
 	struct json_tokener *tokener = json_tokener_new();
 	struct json_object *final;
@@ -229,7 +235,8 @@ int state_parse(struct header_state *state, const char *json, size_t bytes, uint
 	if (parse_token(state))
 		return -1;
 	*why = "its segments are not those of one encrypted volume";
-	final = state->converting ? segment_flagged(state->root, "backup-final") : get(state->root, "segments.0");
+	final = state->converting ? segment_flagged(state->root, "backup-final")
+				  : get(state->root, "segments.0");
 	snprintf(state->cipher, sizeof state->cipher, "%s", text_of(final, "encryption"));
 	state->sector_size = json_object_get_int(get(final, "sector_size"));
 	if (strcmp(text_of(final, "type"), "crypt") || strcmp(text_of(final, "offset"), "0"))
@@ -256,7 +263,8 @@ static struct json_object *segment_new(const char *type, uint64_t offset, uint64
 	return segment;
 }
 
-static struct json_object *segment_crypt(const struct header_state *state, uint64_t offset, uint64_t size, int hot)
+static struct json_object *segment_crypt(
+	const struct header_state *state, uint64_t offset, uint64_t size, int hot)
 {
 	struct json_object *segment = segment_new("crypt", offset, size);
 
@@ -343,20 +351,21 @@ int state_finish(struct header_state *state)
 
 const char *state_text(struct header_state *state, size_t *bytes)
 {
-	return json_object_to_json_string_length(state->root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
-						 bytes);
+	return json_object_to_json_string_length(
+		state->root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, bytes);
 }
 
 void state_token_text(char *text, size_t capacity, const struct header_token *token)
 {
 	snprintf(text, capacity,
-		 "{\"type\":\"underseal\",\"keyslots\":[],\"partuuid\":\"%s\",\"first_lba\":\"%llu\","
-		 "\"last_lba\":\"%llu\",\"disk_guid\":\"%s\",\"lba_size\":\"%u\"}",
-		 token->partuuid, (unsigned long long)token->first_lba, (unsigned long long)token->last_lba,
-		 token->disk_guid, token->lba_bytes);
+		"{\"type\":\"underseal\",\"keyslots\":[],\"partuuid\":\"%s\",\"first_lba\":\"%llu\","
+		"\"last_lba\":\"%llu\",\"disk_guid\":\"%s\",\"lba_size\":\"%u\"}",
+		token->partuuid, (unsigned long long)token->first_lba, (unsigned long long)token->last_lba,
+		token->disk_guid, token->lba_bytes);
 }
 
-int state_token_matches(const struct header_token *token, const struct gpt *gpt, const struct gpt_partition *data)
+int state_token_matches(
+	const struct header_token *token, const struct gpt *gpt, const struct gpt_partition *data)
 {
 	return !strcmp(token->partuuid, data->uuid) && !strcmp(token->disk_guid, gpt->disk_guid) &&
 	       token->first_lba == data->first_lba && token->last_lba == data->last_lba &&

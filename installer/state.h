@@ -34,8 +34,8 @@ struct header_state {
  * Reads `json` of at most `bytes`, for a volume of `volume_bytes`. Returns 0, or
  * -1 with *why a sentence when it is no header that underseal makes.
  */
-int state_parse(struct header_state *state, const char *json, size_t bytes, uint64_t volume_bytes,
-		const char **why);
+int state_parse(
+	struct header_state *state, const char *json, size_t bytes, uint64_t volume_bytes, const char **why);
 void state_free(struct header_state *state);
 
 /*
@@ -52,7 +52,7 @@ const char *state_text(struct header_state *state, size_t *bytes);
 void state_token_text(char *text, size_t capacity, const struct header_token *token);
 
 /* Whether `token` names exactly this partition of this disk. */
-int state_token_matches(const struct header_token *token, const struct gpt *gpt,
-			const struct gpt_partition *data);
+int state_token_matches(
+	const struct header_token *token, const struct gpt *gpt, const struct gpt_partition *data);
 
 #endif

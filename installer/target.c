@@ -60,9 +60,11 @@ static uint32_t lba_bytes_of_file(int fd)
 {
 	char signature[8];
 
-	if (pread(fd, signature, sizeof signature, 512) == sizeof signature && !memcmp(signature, "EFI PART", 8))
+	if (pread(fd, signature, sizeof signature, 512) == sizeof signature &&
+		!memcmp(signature, "EFI PART", 8))
 		return 512;
-	if (pread(fd, signature, sizeof signature, 4096) == sizeof signature && !memcmp(signature, "EFI PART", 8))
+	if (pread(fd, signature, sizeof signature, 4096) == sizeof signature &&
+		!memcmp(signature, "EFI PART", 8))
 		return 4096;
 	return 512;
 }

@@ -11,8 +11,8 @@ struct target {
 	const char *path;
 	int fd;
 	int is_block;
-	dev_t device;       /* is_block only */
-	uint64_t bytes;     /* of the whole disk */
+	dev_t device;	    /* is_block only */
+	uint64_t bytes;	    /* of the whole disk */
 	uint32_t lba_bytes; /* logical sector; of a file, the one its GPT was written with */
 };
 

@@ -7,8 +7,8 @@
 #define COPY_BYTES (1u << 20)
 
 /* Where `offset` of `part` stands; -1 when it is beyond the part's end. */
-static int place(const struct volume *v, enum convert_part part, uint64_t offset, size_t bytes, int *fd,
-		 uint64_t *at)
+static int place(
+	const struct volume *v, enum convert_part part, uint64_t offset, size_t bytes, int *fd, uint64_t *at)
 {
 	uint64_t limit = part == CONVERT_DATA ? v->bytes : v->header_bytes;
 
@@ -30,7 +30,8 @@ static int port_read(void *context, enum convert_part part, uint64_t offset, voi
 	return read_at(fd, v->target->path, at, buffer, bytes);
 }
 
-static int port_write(void *context, enum convert_part part, uint64_t offset, const void *buffer, size_t bytes)
+static int port_write(
+	void *context, enum convert_part part, uint64_t offset, const void *buffer, size_t bytes)
 {
 	const struct volume *v = context;
 	uint64_t at;
@@ -64,7 +65,7 @@ int volume_commit(struct volume *v)
 }
 
 int volume_open(struct volume *v, const struct gpt *gpt, const struct gpt_partition *data,
-		const struct gpt_partition *header, int data_fd, uint64_t data_base)
+	const struct gpt_partition *header, int data_fd, uint64_t data_base)
 {
 	const char *why;
 
@@ -90,8 +91,8 @@ int volume_open(struct volume *v, const struct gpt *gpt, const struct gpt_partit
 		return EXITS_FAILED;
 	}
 	if (state_parse(&v->state, pair_json(&v->pair), pair_json_capacity(&v->pair), v->bytes, &why)) {
-		log_error("%s: the header in partition %u cannot be used: %s", v->target->path, v->header.number,
-			why);
+		log_error("%s: the header in partition %u cannot be used: %s", v->target->path,
+			v->header.number, why);
 		return EXITS_FAILED;
 	}
 	return EXITS_OK;
@@ -114,7 +115,7 @@ int volume_copy_header(const struct volume *v, int image)
 		size_t run = left < COPY_BYTES ? left : COPY_BYTES;
 
 		if (read_at(v->target->fd, v->target->path, v->header_base + at, buffer, run) ||
-		    write_at(image, "the header's image", at, buffer, run))
+			write_at(image, "the header's image", at, buffer, run))
 			err = EXITS_FAILED;
 	}
 	free(buffer);

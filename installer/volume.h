@@ -24,7 +24,7 @@ struct volume {
  * exit code; volume_close is always allowed after it.
  */
 int volume_open(struct volume *volume, const struct gpt *gpt, const struct gpt_partition *data,
-		const struct gpt_partition *header, int data_fd, uint64_t data_base);
+	const struct gpt_partition *header, int data_fd, uint64_t data_base);
 void volume_close(struct volume *volume);
 
 /* Copies the whole header partition into `image`. Returns an exit code. */
