@@ -12,6 +12,7 @@ STORAGE_C := $(wildcard storage/*/*.c keymgmt/*.c)
 HV_C      := $(wildcard hv/core/*.c hv/x86/*.c hv/svm/*.c hv/disk/*.c)
 HV_S      := $(wildcard hv/core/*.S hv/x86/*.S hv/svm/*.S)
 BOOT_C    := $(wildcard hv/boot/*.c)
+BOOT_S    := $(filter-out hv/boot/hv_image.S,$(wildcard hv/boot/*.S))
 TOOL_C    := $(wildcard installer/*.c)
 # The parts of hv/ that touch no hardware: also built for the host, for unit tests and fuzzers.
 PURE_C    := $(wildcard hv/x86/decode*.c hv/x86/execute*.c hv/x86/walk.c hv/core/npt.c hv/core/format.c)
@@ -78,9 +79,12 @@ $(B)/hv.bin: $(B)/hv.elf
 	@objcopy -O binary $< $@
 
 # ---- the UEFI program ----------------------------------------------------------------------------------
-BOOT_O := $(BOOT_C:%.c=$(B)/efi/%.o) $(SHARED_C:%.c=$(B)/efi/%.o) $(STORAGE_C:%.c=$(B)/efi/%.o) \
+BOOT_O := $(BOOT_C:%.c=$(B)/efi/%.o) $(BOOT_S:%.S=$(B)/efi/%.o) $(SHARED_C:%.c=$(B)/efi/%.o) $(STORAGE_C:%.c=$(B)/efi/%.o) \
 	$(B)/efi/hv_image.o
 $(B)/efi/%.o: %.c | $(B)/.deps
+	@mkdir -p $(@D)
+	@gcc $(EFI_CFLAGS) -c $< -o $@
+$(B)/efi/%.o: %.S | $(B)/.deps
 	@mkdir -p $(@D)
 	@gcc $(EFI_CFLAGS) -c $< -o $@
 $(B)/efi/hv_image.o: hv/boot/hv_image.S $(B)/hv.bin

@@ -56,6 +56,12 @@ static BOOLEAN is_ram(UINT32 type)
 	return FALSE;
 }
 
+/* What the firmware itself lives in: its top is the top of the memory modules, near enough. */
+static BOOLEAN is_working_memory(UINT32 type)
+{
+	return type == EfiConventionalMemory || type == EfiBootServicesData || type == EfiBootServicesCode;
+}
+
 /* Appends a range, joined to its neighbour where they touch. The firmware's map is sorted in practice; joining is only a saving. */
 static EFI_STATUS add_ram(struct boot_info *info, UINT64 base, UINT64 bytes)
 {
@@ -77,7 +83,7 @@ static EFI_STATUS add_ram(struct boot_info *info, UINT64 base, UINT64 bytes)
 	return EFI_SUCCESS;
 }
 
-static EFI_STATUS list_ram(struct boot_info *info)
+static EFI_STATUS list_ram(struct boot_info *info, UINT64 *top)
 {
 	UINTN entries, key, size;
 	UINT32 version;
@@ -85,9 +91,14 @@ static EFI_STATUS list_ram(struct boot_info *info)
 	EFI_STATUS status = map ? EFI_SUCCESS : EFI_OUT_OF_RESOURCES;
 
 	info->ram_ranges = 0;
+	*top = 0;
 	for (UINTN i = 0; i < entries && !EFI_ERROR(status); i++) {
 		const EFI_MEMORY_DESCRIPTOR *entry = (const EFI_MEMORY_DESCRIPTOR *)((UINT8 *)map + i * size);
 
+		UINT64 end = entry->PhysicalStart + entry->NumberOfPages * 4096;
+
+		if (is_working_memory(entry->Type) && end <= BELOW_4G && end > *top)
+			*top = end;
 		if (is_ram(entry->Type))
 			status = add_ram(info, entry->PhysicalStart, entry->NumberOfPages * 4096);
 	}
@@ -101,14 +112,9 @@ static EFI_STATUS list_ram(struct boot_info *info)
  * begin in the middle and go down slot by slot. What depends on the boot (a
  * device more, a volume less) moves neither the middle nor the slots.
  */
-static EFI_STATUS allocate(struct boot_info *info, UINT64 bytes)
+static EFI_STATUS allocate(struct boot_info *info, UINT64 top, UINT64 bytes)
 {
-	UINT64 top = 0;
-
-	for (UINT32 i = 0; i < info->ram_ranges; i++)
-		if (info->ram[i].base + info->ram[i].bytes <= BELOW_4G && info->ram[i].base + info->ram[i].bytes > top)
-			top = info->ram[i].base + info->ram[i].bytes;
-	for (UINT64 slot = top / 2 / SLOT; slot > 0; slot--) {
+	for (UINT64 slot = (top + 2 * SLOT - 1) / (2 * SLOT); slot > 0; slot--) {
 		EFI_PHYSICAL_ADDRESS base = slot * SLOT;
 
 		if (EFI_ERROR(BS->AllocatePages(AllocateAddress, EfiReservedMemoryType, bytes / 4096, &base)))
@@ -143,13 +149,14 @@ static EFI_STATUS load_image(struct boot_info *info)
 EFI_STATUS reserve_memory(struct boot_info *info)
 {
 	UINT64 bytes = FIXED + info->cpus * PER_CPU + controllers(info) * PER_HBA;
-	EFI_STATUS status = list_ram(info);
+	UINT64 top;
+	EFI_STATUS status = list_ram(info, &top);
 
 	bytes = (bytes + 2 * MIB - 1) & ~(2 * MIB - 1);
 	if (bytes > SLOT)
 		return EFI_OUT_OF_RESOURCES;
 	if (!EFI_ERROR(status))
-		status = allocate(info, bytes);
+		status = allocate(info, top, bytes);
 	if (EFI_ERROR(status))
 		return status;
 	status = load_image(info);

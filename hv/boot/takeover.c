@@ -14,15 +14,17 @@
 #include <efipciio.h>
 
 typedef int64_t (*hv_init_function)(const struct boot_info *info) __attribute__((sysv_abi));
-typedef int64_t (*hv_enter_function)(uint32_t cpu) __attribute__((sysv_abi));
 
 static const struct boot_info *current;
-static hv_enter_function enter;
+static uint64_t entry;
+
+/* enter.S */
+int64_t enter_guest(uint32_t cpu, uint64_t entry_address) __attribute__((sysv_abi));
 
 static VOID EFIAPI enter_this_cpu(VOID *unused)
 {
 	(void)unused;
-	enter(cpus_this_index(current));
+	enter_guest(cpus_this_index(current), entry);
 }
 
 static BOOLEAN is_function(EFI_PCI_IO_PROTOCOL *pci, const struct boot_volume *volume)
@@ -134,20 +136,22 @@ static EFI_STATUS status_of(int64_t error)
 	return EFI_LOAD_ERROR;
 }
 
-/* Interrupts stay off from the image's start to the end of the boot CPU's entry. */
+/* TPL_HIGH_LEVEL keeps the firmware's timer away from devices that have changed hands. */
 static EFI_STATUS start_image(struct boot_info *info, const struct hv_image_header *header)
 {
 	UINT8 *base = (UINT8 *)info->memory_base;
 	hv_init_function init = (hv_init_function)(base + header->init);
+	EFI_TPL level = BS->RaiseTPL(TPL_HIGH_LEVEL);
 	EFI_STATUS status = status_of(init(info));
 
+	BS->RestoreTPL(level);
 	if (EFI_ERROR(status))
 		return status;
 	current = info;
-	enter = (hv_enter_function)(base + header->enter);
+	entry = (uint64_t)base + header->enter;
 	/* From here there is no way back: other CPUs are guests. */
 	cpus_run_on_others(enter_this_cpu);
-	return status_of(enter(cpus_this_index(info)));
+	return status_of(enter_guest(cpus_this_index(info), entry));
 }
 
 static EFI_STATUS start(struct boot_info *info)

@@ -16,43 +16,27 @@ hv_image_header:
 
 	.text
 /*
- * int64_t start_enter(uint32_t cpu)
+ * int64_t start_enter(uint32_t cpu, uint64_t rsp, uint64_t rip)
  *
- * Called on the firmware's stack. Gives start_cpu() a launch_state that points
- * back here and moves to the vcpu's host stack; the guest comes out at the label
- * and returns 0 with every callee-saved register as it was.
+ * Called on the firmware's stack, interrupts off. Moves to the vcpu's host stack;
+ * the guest begins at rip with rsp. Returns -3 (HV_START_CPU) when it cannot.
  */
 	.globl start_enter
 	.hidden start_enter
 start_enter:
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
-	pushfq
-	cli
-	mov %edi, %ebx
+	push %rdi
+	push %rsi
+	push %rdx
 	call start_stack
+	pop %rdx
+	pop %rsi
+	pop %rdi
 	test %rax, %rax
-	jz 2f
-	mov %rsp, %rsi
-	lea 1f(%rip), %rdx
-	mov %ebx, %edi
+	jz 1f
 	mov %rax, %rsp
 	call start_cpu
 	ud2
-1:	xor %eax, %eax
-	jmp 3f
-2:	mov $-3, %rax
-3:	popfq
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
+1:	mov $-3, %rax
 	ret
 
 /*

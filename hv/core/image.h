@@ -18,7 +18,9 @@ struct hv_image_header {
 	uint64_t total_bytes; /* with bss */
 	uint64_t rela_first, rela_end; /* Elf64_Rela, all of type R_X86_64_RELATIVE, linked at 0 */
 	uint64_t init;  /* int64_t (*)(const struct boot_info *): once, on the boot CPU, interrupts off; 0 or negative */
-	uint64_t enter; /* int64_t (*)(uint32_t cpu): on every CPU; returns 0 as a guest, negative on failure as before */
+	/* int64_t (*)(uint32_t cpu, uint64_t rsp, uint64_t rip): on every CPU, interrupts off; does not return but
+	 * on failure: the CPU goes on as a guest at rip with rsp. */
+	uint64_t enter;
 };
 
 _Static_assert(sizeof(struct hv_image_header) == 56, "read by the UEFI program");
