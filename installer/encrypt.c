@@ -15,7 +15,7 @@ static void want_stop(int number)
 	stop_wanted = 1;
 }
 
-static void catch_signals(void)
+void encrypt_catch_signals(void)
 {
 	struct sigaction action = {.sa_handler = want_stop};
 
@@ -90,7 +90,6 @@ int encrypt_volume(struct volume *v, const struct secrets *secrets, uint64_t zon
 	c.zone_bytes = convert_zone_bytes(zone_bytes, c.area_bytes, c.unit);
 	c.zone = malloc(c.zone_bytes);
 	c.sums = malloc(c.zone_bytes / c.unit * SUM_BYTES);
-	catch_signals();
 	if (!c.zone || !c.sums)
 		log_error("no memory for a zone of %zu MiB", c.zone_bytes >> 20);
 	else if (convert_check(&c))

@@ -48,7 +48,7 @@ static void print(const struct progress *p, uint64_t done, const struct timespec
 	format_bytes(have, done);
 	format_bytes(all, p->total);
 	format_bytes(speed, rate);
-	format_time(left, done < p->total ? (rate > 0 ? (p->total - done) / rate : 0) : elapsed);
+	format_time(left, done == p->total ? elapsed : rate > 0 ? (p->total - done) / rate : 0);
 	if (p->terminal) {
 		char bar[BAR_CELLS + 1];
 		unsigned full = percent * BAR_CELLS / 100;
@@ -60,8 +60,9 @@ static void print(const struct progress *p, uint64_t done, const struct timespec
 	} else {
 		fprintf(stderr, "%3u %%  ", percent);
 	}
-	fprintf(stderr, "%s of %s, %s/s, %s%s", have, all, speed, left,
-		done < p->total ? " left" : " in all");
+	fprintf(stderr, "%s of %s", have, all);
+	if (rate > 0)
+		fprintf(stderr, ", %s/s, %s%s", speed, left, done < p->total ? " left" : " in all");
 	fputs(p->terminal ? "   " : "\n", stderr);
 	fflush(stderr);
 }
@@ -74,6 +75,7 @@ void progress_start(struct progress *p, uint64_t done, uint64_t total)
 	p->terminal = isatty(STDERR_FILENO);
 	clock_gettime(CLOCK_MONOTONIC, &p->start);
 	p->shown = p->start;
+	print(p, done, &p->start);
 }
 
 void progress_show(struct progress *p, uint64_t done)

@@ -232,6 +232,7 @@ int protect(const struct protect_options *options)
 
 	if (err)
 		return err;
+	encrypt_catch_signals();
 	r.gpt = calloc(1, sizeof *r.gpt);
 	r.secrets = secrets_new();
 	err = r.gpt && r.secrets ? run(&r) : EXITS_FAILED;
