@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/boot/controller.h"
+#include <efilib.h>
+#include <efipciio.h>
+
+#define PCI_CLASS_AHCI 0x010601u /* mass storage, SATA, AHCI 1.0 (PCI Code and ID Assignment, 1.2) */
+
+/* UEFI 2.10, 10.3.4.6: no port multiplier in between. */
+#define SATA_DIRECT 0x8000u
+
+static const char unsupported[] =
+	"Its disk is not attached by SATA in AHCI mode, which is all that is supported so far.";
+
+/* The SATA node of what follows the controller in the path. */
+static const SATA_DEVICE_PATH *sata_node(EFI_DEVICE_PATH *path)
+{
+	if (DevicePathType(path) != MESSAGING_DEVICE_PATH || DevicePathSubType(path) != MSG_SATA_DP)
+		return NULL;
+	return (const SATA_DEVICE_PATH *)path;
+}
+
+static BOOLEAN is_ahci(EFI_PCI_IO_PROTOCOL *pci)
+{
+	UINT32 class_revision;
+
+	return !EFI_ERROR(pci->Pci.Read(pci, EfiPciIoWidthUint32, 8, 1, &class_revision)) &&
+	       class_revision >> 8 == PCI_CLASS_AHCI;
+}
+
+const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume)
+{
+	EFI_DEVICE_PATH *path = DevicePathFromHandle(disk);
+	const SATA_DEVICE_PATH *sata;
+	EFI_PCI_IO_PROTOCOL *pci;
+	EFI_HANDLE handle;
+	UINTN segment, bus, device, function;
+
+	if (!path || EFI_ERROR(BS->LocateDevicePath(&gEfiPciIoProtocolGuid, &path, &handle)) ||
+		EFI_ERROR(BS->HandleProtocol(handle, &gEfiPciIoProtocolGuid, (VOID **)&pci)))
+		return unsupported;
+	sata = sata_node(path);
+	if (!sata || !is_ahci(pci) || sata->HBAPortNumber >= 32)
+		return unsupported;
+	if (!(sata->PortMultiplierPortNumber & SATA_DIRECT))
+		return "Its disk is behind a SATA port multiplier, which is not supported.";
+	if (EFI_ERROR(pci->GetLocation(pci, &segment, &bus, &device, &function)))
+		return unsupported;
+	volume->controller = BOOT_CONTROLLER_AHCI;
+	volume->pci_segment = (uint16_t)segment;
+	volume->pci_bus = (uint8_t)bus;
+	volume->pci_device = (uint8_t)device;
+	volume->pci_function = (uint8_t)function;
+	volume->port = (uint8_t)sata->HBAPortNumber;
+	return NULL;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which controller and port a disk hangs on. */
+#ifndef HV_BOOT_CONTROLLER_H
+#define HV_BOOT_CONTROLLER_H
+
+#include "hv/core/boot_info.h"
+#include <efi.h>
+
+/*
+ * Fills the controller, PCI address and port of `volume` from the device path of
+ * `disk`. Returns NULL, or a sentence when it is none of the controllers that can
+ * be mediated.
+ */
+const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/boot/keyboard.h"
+#include "storage/crypt/wipe.h"
+#include <efilib.h>
+
+#define SCAN_ESCAPE 0x17 /* UEFI 2.10, table 12.1 */
+
+enum { KEY_BACKSPACE = 8, KEY_TAB = 9, KEY_NEWLINE = 10, KEY_ENTER = 13, KEY_ESCAPE = 27, KEY_DELETE = 127 };
+
+static BOOLEAN wait_key(EFI_INPUT_KEY *key)
+{
+	UINTN index;
+
+	do {
+		if (!ST->ConIn || EFI_ERROR(BS->WaitForEvent(1, &ST->ConIn->WaitForKey, &index)))
+			return FALSE;
+	} while (EFI_ERROR(ST->ConIn->ReadKeyStroke(ST->ConIn, key)));
+	return TRUE;
+}
+
+/* One UCS-2 character; FALSE when it does not fit any more. */
+static BOOLEAN append(struct passphrase *passphrase, CHAR16 c)
+{
+	UINT8 utf8[3];
+	UINTN bytes = c < 0x80 ? 1 : c < 0x800 ? 2 : 3;
+
+	if (passphrase->bytes + bytes > PASSPHRASE_BYTES)
+		return FALSE;
+	if (bytes == 1) {
+		utf8[0] = (UINT8)c;
+	} else if (bytes == 2) {
+		utf8[0] = (UINT8)(0xc0 | c >> 6);
+		utf8[1] = (UINT8)(0x80 | (c & 0x3f));
+	} else {
+		utf8[0] = (UINT8)(0xe0 | c >> 12);
+		utf8[1] = (UINT8)(0x80 | (c >> 6 & 0x3f));
+		utf8[2] = (UINT8)(0x80 | (c & 0x3f));
+	}
+	for (UINTN i = 0; i < bytes; i++)
+		passphrase->text[passphrase->bytes++] = utf8[i];
+	return TRUE;
+}
+
+static void erase_last(struct passphrase *passphrase)
+{
+	if (!passphrase->bytes)
+		return;
+	do
+		passphrase->bytes--;
+	while (passphrase->bytes && (passphrase->text[passphrase->bytes] & 0xc0) == 0x80);
+	Print(L"\b \b");
+}
+
+static BOOLEAN read_line(struct passphrase *passphrase, EFI_INPUT_KEY *key)
+{
+	for (;;) {
+		if (!wait_key(key) || key->ScanCode == SCAN_ESCAPE || key->UnicodeChar == KEY_ESCAPE)
+			return FALSE;
+		switch (key->UnicodeChar) {
+		case KEY_ENTER:
+		case KEY_NEWLINE:
+			return TRUE;
+		case KEY_BACKSPACE:
+		case KEY_DELETE:
+			erase_last(passphrase);
+			break;
+		default:
+			if (key->UnicodeChar >= ' ' && append(passphrase, key->UnicodeChar))
+				Print(L"*");
+		}
+	}
+}
+
+BOOLEAN keyboard_read(struct passphrase *passphrase)
+{
+	EFI_INPUT_KEY key = {0};
+	BOOLEAN entered;
+
+	passphrase->bytes = 0;
+	entered = read_line(passphrase, &key);
+	Print(L"\n");
+	secret_wipe(&key, sizeof(key));
+	if (!entered)
+		secret_wipe(passphrase, sizeof(*passphrase));
+	return entered;
+}

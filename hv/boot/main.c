@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * underseal.efi: finds the encrypted volumes, asks for the passphrase, takes the
+ * machine over and goes on to the system. Whatever fails, the machine boots on.
+ */
+#include "hv/boot/find.h"
+#include "hv/boot/gpt.h"
+#include "hv/boot/next.h"
+#include "hv/boot/paths.h"
+#include "hv/boot/policy_file.h"
+#include "hv/boot/port.h"
+#include "hv/boot/takeover.h"
+#include "hv/boot/unlock.h"
+#include "hv/x86/libcrypto_port.h"
+#include "storage/crypt/wipe.h"
+#include "storage/crypt/xts.h"
+#include <efilib.h>
+#include <string.h>
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
+
+/*
+ * A variable that lives until the next reset tells a second start of this program
+ * what the first one is up to: {9a3c8a52-5d0b-4cf5-8f0e-0a6f5b6f7c11}.
+ */
+static EFI_GUID state_guid = {
+	0x9a3c8a52, 0x5d0b, 0x4cf5, {0x8f, 0x0e, 0x0a, 0x6f, 0x5b, 0x6f, 0x7c, 0x11}
+};
+
+enum state { STATE_FIRST, STATE_IN_PROGRESS, STATE_RUNNING };
+
+static enum state get_state(void)
+{
+	UINT8 value = STATE_FIRST;
+	UINTN bytes = sizeof(value);
+
+	if (EFI_ERROR(RT->GetVariable(L"UndersealState", &state_guid, NULL, &bytes, &value)))
+		return STATE_FIRST;
+	return (enum state)value;
+}
+
+static void set_state(enum state state)
+{
+	UINT8 value = (UINT8)state;
+
+	RT->SetVariable(L"UndersealState", &state_guid, EFI_VARIABLE_BOOTSERVICE_ACCESS,
+		state == STATE_FIRST ? 0 : sizeof(value), &value);
+}
+
+/* Big tables in pages, so that the program file stays small. */
+struct memory {
+	struct volume volumes[BOOT_MAX_VOLUMES];
+	UINT8 tables[GPT_SCRATCH_BYTES] __attribute__((aligned(64)));
+	UINT8 scratch[LUKS2_SCRATCH_BYTES] __attribute__((aligned(64)));
+};
+
+static BOOLEAN has_aes(void)
+{
+	UINT32 eax = 1, ebx, ecx = 0, edx;
+
+	__asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	return ecx >> 25 & 1;
+}
+
+static BOOLEAN can_run(void)
+{
+	const CHAR16 *why = NULL;
+
+	if (!takeover_supported(&why))
+		Print(L"Encrypted volumes stay locked. %s\n", why);
+	else if (!has_aes())
+		Print(L"Encrypted volumes stay locked. This processor has no AES instructions.\n");
+	else if (libcrypto_port_init(), xts_self_test())
+		Print(L"Encrypted volumes stay locked. This processor computes AES wrongly.\n");
+	else
+		return TRUE;
+	return FALSE;
+}
+
+/* Moves the unlocked volumes, with their keys, into what the hypervisor is given. */
+static void hand_over(struct boot_info *info, struct volume *volumes, UINTN count)
+{
+	for (UINTN i = 0; i < count; i++) {
+		if (volumes[i].unlocked)
+			info->volume[info->volumes++] = volumes[i].boot;
+		secret_wipe(volumes[i].boot.key, sizeof(volumes[i].boot.key));
+	}
+}
+
+static BOOLEAN unlock(const struct policy *policy, struct memory *memory, struct boot_info *info)
+{
+	UINTN headers, count, unlocked;
+
+	count = find_volumes(memory->volumes, BOOT_MAX_VOLUMES, memory->scratch, memory->tables, &headers);
+	if (!headers)
+		Print(L"No encrypted volume was found on this computer.\n");
+	if (!count)
+		return FALSE;
+	unlocked = unlock_volumes(memory->volumes, count, policy->tries, memory->scratch);
+	hand_over(info, memory->volumes, count);
+	return unlocked > 0;
+}
+
+static BOOLEAN take_over(const struct policy *policy, struct memory *memory)
+{
+	static struct boot_info info;
+	EFI_STATUS status;
+
+	info.policy.icr = policy->icr;
+	info.policy.debug_console = policy->debug;
+	if (!unlock(policy, memory, &info))
+		return FALSE;
+	status = takeover_start(&info);
+	secret_wipe(&info, sizeof(info));
+	if (EFI_ERROR(status))
+		Print(L"The hypervisor could not be started (%r); encrypted volumes stay locked.\n", status);
+	return !EFI_ERROR(status);
+}
+
+/* Returns whether the machine is ours now. */
+static BOOLEAN protect(const struct policy *policy)
+{
+	EFI_PHYSICAL_ADDRESS address;
+	UINTN pages = EFI_SIZE_TO_PAGES(sizeof(struct memory));
+	BOOLEAN taken;
+
+	if (!can_run())
+		return FALSE;
+	if (EFI_ERROR(BS->AllocatePages(AllocateAnyPages, EfiBootServicesData, pages, &address))) {
+		Print(L"There is not enough memory to unlock encrypted volumes.\n");
+		return FALSE;
+	}
+	taken = take_over(policy, (struct memory *)address);
+	secret_wipe((VOID *)address, sizeof(struct memory));
+	BS->FreePages(address, pages);
+	return taken;
+}
+
+static EFI_STATUS run(EFI_HANDLE image)
+{
+	EFI_LOADED_IMAGE *loaded;
+	EFI_DEVICE_PATH *esp;
+	EFI_STATUS status = BS->HandleProtocol(image, &gEfiLoadedImageProtocolGuid, (VOID **)&loaded);
+	enum state state = get_state();
+	struct policy policy;
+
+	if (EFI_ERROR(status))
+		return status;
+	if (state == STATE_IN_PROGRESS)
+		return EFI_ALREADY_STARTED;
+	/* Time passes while somebody looks for a passphrase. */
+	BS->SetWatchdogTimer(0, 0, 0, NULL);
+	Print(L"Underseal %a\n", UNDERSEAL_VERSION);
+	policy_read(&policy, loaded);
+	port_debug_console(policy.debug);
+	esp = loaded->DeviceHandle ? paths_remember(loaded->DeviceHandle) : NULL;
+	set_state(STATE_IN_PROGRESS);
+	if (state == STATE_RUNNING)
+		Print(L"It is already running.\n");
+	else if (protect(&policy))
+		state = STATE_RUNNING;
+	status = next_start(image, esp, policy.next);
+	set_state(state);
+	if (esp)
+		FreePool(esp);
+	return status;
+}
+
+/*
+ * Called by the start-up code with the System V convention. The firmware's own
+ * convention expects xmm6-15 back as they were, and the ciphers use them.
+ */
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
+{
+	static UINT8 vectors[512] __attribute__((aligned(16)));
+	EFI_STATUS status;
+
+	__asm__ volatile("fxsave %0" : "=m"(vectors));
+	InitializeLib(image, table);
+	status = run(image);
+	__asm__ volatile("fxrstor %0" : : "m"(vectors));
+	return status;
+}
