@@ -21,34 +21,35 @@ enum insn_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS };
 #define INSN_NO_REGISTER 0xff
 
 enum insn_operation {
-	INSN_MOV_LOAD,  /* register <- memory (also MOVZX, MOVSX, MOVSXD by `extend`) */
+	INSN_MOV_LOAD,	/* register <- memory (also MOVZX, MOVSX, MOVSXD by `extend`) */
 	INSN_MOV_STORE, /* memory <- register or immediate */
-	INSN_ALU_LOAD,  /* register op= memory: ADD OR ADC SBB AND SUB XOR CMP TEST */
+	INSN_ALU_LOAD,	/* register op= memory: ADD OR ADC SBB AND SUB XOR CMP TEST */
 	INSN_ALU_STORE, /* memory op= register or immediate (CMP and TEST only read) */
 	INSN_XCHG,
 	INSN_CMPXCHG,
-	INSN_BIT,  /* BT BTS BTR BTC, register or immediate index */
+	INSN_BIT,   /* BT BTS BTR BTC, register or immediate index */
 	INSN_UNARY, /* INC DEC NOT NEG */
 	INSN_MOVS,
 	INSN_STOS,
 	INSN_LODS,
-	INSN_VECTOR_LOAD,  /* MOVDQA/U MOVAPS/UPS MOVD/MOVQ: length known, registers not touched by us */
+	INSN_VECTOR_LOAD, /* MOVDQA/U MOVAPS/UPS MOVD/MOVQ: length known, registers not touched by us */
 	INSN_VECTOR_STORE,
 };
 
 struct insn {
 	uint8_t length; /* bytes of the whole instruction */
 	uint8_t operation;
-	uint8_t sub;          /* ALU: encoding's /digit 0..7, 8 = TEST; BIT: 0 BT 1 BTS 2 BTR 3 BTC; UNARY: 0 INC 1 DEC 2 NOT 3 NEG */
-	uint8_t operand_size; /* bytes at the memory operand: 1 2 4 8 (16, 32 for vector) */
+	uint8_t sub; /* ALU: encoding's /digit 0..7, 8 = TEST; BIT: 0 BT 1 BTS 2 BTR 3 BTC; UNARY: 0 INC 1 DEC
+			2 NOT 3 NEG */
+	uint8_t operand_size;  /* bytes at the memory operand: 1 2 4 8 (16, 32 for vector) */
 	uint8_t register_size; /* bytes written to the register: 1 2 4 8 */
 	bool sign_extend;
 	bool has_immediate;
 	bool high_byte; /* register is AH CH DH BH */
-	bool repeat;    /* REP prefix on a string instruction */
+	bool repeat;	/* REP prefix on a string instruction */
 	bool locked;
-	uint8_t address_size; /* 2 4 8 */
-	uint8_t segment;      /* enum insn_segment, overrides applied */
+	uint8_t address_size;	    /* 2 4 8 */
+	uint8_t segment;	    /* enum insn_segment, overrides applied */
 	uint8_t base, index, scale; /* register numbers or INSN_NO_REGISTER; scale 1 2 4 8 */
 	bool rip_relative;
 	uint8_t reg; /* the register operand */
@@ -59,9 +60,10 @@ struct insn {
 enum insn_result {
 	INSN_OK,
 	INSN_UNSUPPORTED, /* outside the covered set, or not a legal encoding */
-	INSN_TRUNCATED,   /* `available` bytes end inside the instruction */
-	INSN_FAULT,       /* a callback failed; it has arranged for the fault. Nothing but completed REP iterations is committed */
-	INSN_AGAIN,       /* REP stopped after INSN_REP_SLICE iterations; run the guest again at the same RIP */
+	INSN_TRUNCATED,	  /* `available` bytes end inside the instruction */
+	INSN_FAULT, /* a callback failed; it has arranged for the fault. Nothing but completed REP iterations
+		       is committed */
+	INSN_AGAIN, /* REP stopped after INSN_REP_SLICE iterations; run the guest again at the same RIP */
 };
 
 /* Pure: decodes the instruction at `bytes`. */
@@ -78,7 +80,8 @@ struct insn_cpu {
 
 struct insn_memory {
 	void *context;
-	/* Linear addresses; 0 on success, anything else stops the instruction with INSN_FAULT. `size` 1 2 4 8. */
+	/* Linear addresses; 0 on success, anything else stops the instruction with INSN_FAULT. `size` 1 2
+	 * 4 8. */
 	int (*load)(void *context, uint64_t linear, unsigned size, uint64_t *value);
 	int (*store)(void *context, uint64_t linear, unsigned size, uint64_t value);
 };
@@ -90,7 +93,8 @@ struct insn_memory {
  * Loads happen before stores; registers and flags change only when every access
  * has succeeded. A vector instruction is INSN_UNSUPPORTED here.
  */
-enum insn_result insn_execute(const struct insn *insn, struct insn_cpu *cpu, const struct insn_memory *memory);
+enum insn_result insn_execute(
+	const struct insn *insn, struct insn_cpu *cpu, const struct insn_memory *memory);
 
 /* The linear address of the memory operand of a non-string instruction. */
 uint64_t insn_linear_address(const struct insn *insn, const struct insn_cpu *cpu);
