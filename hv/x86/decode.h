@@ -2,7 +2,9 @@
 /*
  * The instruction decoder and executor for guest instructions that touch trapped
  * memory. It covers what compilers and drivers use on MMIO; anything else is
- * refused (INSN_UNSUPPORTED) and the caller injects #UD with a log line.
+ * refused (INSN_UNSUPPORTED) and the caller injects #UD with a log line. Refused too:
+ * F2/F3 before what is not a string instruction (lock elision), 66 before MOVSXD,
+ * vector moves outside 64-bit mode. AMD64 APM volumes 3 and 4.
  */
 #ifndef HV_X86_DECODE_H
 #define HV_X86_DECODE_H
@@ -21,10 +23,10 @@ enum insn_segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS };
 #define INSN_NO_REGISTER 0xff
 
 enum insn_operation {
-	INSN_MOV_LOAD,	/* register <- memory (also MOVZX, MOVSX, MOVSXD by `extend`) */
+	INSN_MOV_LOAD,	/* register <- memory (also MOVZX, MOVSX, MOVSXD: the sizes and sign_extend) */
 	INSN_MOV_STORE, /* memory <- register or immediate */
-	INSN_ALU_LOAD,	/* register op= memory: ADD OR ADC SBB AND SUB XOR CMP TEST */
-	INSN_ALU_STORE, /* memory op= register or immediate (CMP and TEST only read) */
+	INSN_ALU_LOAD,	/* register op= memory: ADD OR ADC SBB AND SUB XOR CMP */
+	INSN_ALU_STORE, /* memory op= register or immediate (CMP and TEST only read; TEST is always here) */
 	INSN_XCHG,
 	INSN_CMPXCHG,
 	INSN_BIT,   /* BT BTS BTR BTC, register or immediate index */
@@ -32,27 +34,29 @@ enum insn_operation {
 	INSN_MOVS,
 	INSN_STOS,
 	INSN_LODS,
-	INSN_VECTOR_LOAD, /* MOVDQA/U MOVAPS/UPS MOVD/MOVQ: length known, registers not touched by us */
+	/* MOVDQA/U MOVAPS/UPS MOVD/MOVQ of XMM and YMM: length and address known, registers not touched */
+	INSN_VECTOR_LOAD,
 	INSN_VECTOR_STORE,
 };
 
 struct insn {
 	uint8_t length; /* bytes of the whole instruction */
 	uint8_t operation;
-	uint8_t sub; /* ALU: encoding's /digit 0..7, 8 = TEST; BIT: 0 BT 1 BTS 2 BTR 3 BTC; UNARY: 0 INC 1 DEC
-			2 NOT 3 NEG */
+	/* ALU: the encoding's /digit 0..7, 8 = TEST; BIT: 0 BT 1 BTS 2 BTR 3 BTC; UNARY: 0 INC 1 DEC 2 NOT 3
+	 * NEG */
+	uint8_t sub;
 	uint8_t operand_size;  /* bytes at the memory operand: 1 2 4 8 (16, 32 for vector) */
-	uint8_t register_size; /* bytes written to the register: 1 2 4 8 */
+	uint8_t register_size; /* bytes of the register operand: 1 2 4 8 (vector: as operand_size) */
 	bool sign_extend;
 	bool has_immediate;
-	bool high_byte; /* register is AH CH DH BH */
-	bool repeat;	/* REP prefix on a string instruction */
+	bool high_byte; /* register is AH CH DH BH, and `reg` 0..3 */
+	bool repeat;	/* REP or REPNE prefix on a string instruction */
 	bool locked;
 	uint8_t address_size;	    /* 2 4 8 */
 	uint8_t segment;	    /* enum insn_segment, overrides applied */
 	uint8_t base, index, scale; /* register numbers or INSN_NO_REGISTER; scale 1 2 4 8 */
 	bool rip_relative;
-	uint8_t reg; /* the register operand */
+	uint8_t reg; /* the register operand, or INSN_NO_REGISTER */
 	int64_t displacement;
 	uint64_t immediate; /* sign-extended to 64 bits */
 };
@@ -60,9 +64,10 @@ struct insn {
 enum insn_result {
 	INSN_OK,
 	INSN_UNSUPPORTED, /* outside the covered set, or not a legal encoding */
-	INSN_TRUNCATED,	  /* `available` bytes end inside the instruction */
-	INSN_FAULT, /* a callback failed; it has arranged for the fault. Nothing but completed REP iterations
-		       is committed */
+	INSN_TRUNCATED,
+	/* `available` bytes end inside the instruction */ INSN_FAULT, /* a callback failed and has arranged
+									  for the fault; only whole REP
+									  iterations are committed */
 	INSN_AGAIN, /* REP stopped after INSN_REP_SLICE iterations; run the guest again at the same RIP */
 };
 
@@ -80,8 +85,8 @@ struct insn_cpu {
 
 struct insn_memory {
 	void *context;
-	/* Linear addresses; 0 on success, anything else stops the instruction with INSN_FAULT. `size` 1 2
-	 * 4 8. */
+	/* Linear address, `size` 1 2 4 8; 0 on success, anything else stops the instruction with INSN_FAULT.
+	 */
 	int (*load)(void *context, uint64_t linear, unsigned size, uint64_t *value);
 	int (*store)(void *context, uint64_t linear, unsigned size, uint64_t value);
 };
