@@ -100,12 +100,15 @@ $(B)/underseal.efi: $(B)/underseal.so
 efi: $(B)/underseal.efi
 
 # ---- the underseal command -----------------------------------------------------------------------------
-TOOL_O := $(TOOL_C:%.c=$(B)/tool/%.o) $(STORAGE_C:%.c=$(B)/tool/%.o)
+TOOL_O := $(TOOL_C:%.c=$(B)/tool/%.o)
+TOOL_STORAGE_O := $(STORAGE_C:%.c=$(B)/tool/%.o)
 $(B)/tool/%.o: %.c | $(B)/.deps
 	@mkdir -p $(@D)
 	@gcc $(TOOL_CFLAGS) -c $< -o $@
-$(B)/underseal: $(TOOL_O)
-	@gcc -o $@ $(TOOL_O) -lcryptsetup -lfdisk -lblkid -ljson-c $(LIBARGON2) $(LIBCRYPTO) -lpthread
+$(B)/tool/libstorage.a: $(TOOL_STORAGE_O)
+	@rm -f $@; ar rcs $@ $(TOOL_STORAGE_O)
+$(B)/underseal: $(TOOL_O) $(B)/tool/libstorage.a
+	@gcc -o $@ $(TOOL_O) $(B)/tool/libstorage.a -lcryptsetup -lfdisk -lblkid -ljson-c $(LIBARGON2) $(LIBCRYPTO) -lpthread
 	@echo "built $@"
 tool: $(B)/underseal
 

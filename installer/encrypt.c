@@ -60,14 +60,6 @@ static int loop(struct volume *v, struct convert *c)
 	return EXITS_STOPPED;
 }
 
-static int finish(struct volume *v)
-{
-	if (!state_finish(&v->state) && !volume_commit(v))
-		return EXITS_OK;
-	log_error("the last header could not be written; the same command continues");
-	return EXITS_FAILED;
-}
-
 int encrypt_volume(struct volume *v, const struct secrets *secrets, uint64_t zone_bytes)
 {
 	struct convert c = {
@@ -99,8 +91,6 @@ int encrypt_volume(struct volume *v, const struct secrets *secrets, uint64_t zon
 		err = report(v, &c, CONVERT_EIO);
 	else
 		err = loop(v, &c);
-	if (!err)
-		err = finish(v);
 	if (c.zone)
 		secret_wipe(c.zone, c.zone_bytes);
 	free(c.zone);

@@ -315,11 +315,11 @@ int state_move(struct header_state *state, const struct convert_state *at, uint6
 	if (!previous || !final)
 		return -1;
 	segments = json_object_new_object();
-	/* What reaches the end of the volume is written without a size, as stock tools do. */
+	/* Both with their size: stock cryptsetup repairs no zone without one. */
 	if (at->done)
-		append(segments, segment_crypt(state, 0, at->done < volume_bytes ? at->done : 0, 0));
+		append(segments, segment_crypt(state, 0, at->done, 0));
 	if (at->hot)
-		append(segments, segment_crypt(state, at->done, end < volume_bytes ? at->hot : 0, 1));
+		append(segments, segment_crypt(state, at->done, at->hot, 1));
 	if (end < volume_bytes)
 		append(segments, segment_new("linear", end, 0));
 	append(segments, json_object_get(previous));

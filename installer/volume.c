@@ -52,8 +52,9 @@ static int port_sync(void *context, enum convert_part part)
 static int port_commit(void *context, const struct convert_state *at)
 {
 	struct volume *v = context;
+	int err = at->done < v->bytes ? state_move(&v->state, at, v->bytes) : state_finish(&v->state);
 
-	return state_move(&v->state, at, v->bytes) ? -1 : volume_commit(v);
+	return err ? -1 : volume_commit(v);
 }
 
 int volume_commit(struct volume *v)

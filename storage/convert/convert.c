@@ -96,17 +96,39 @@ static int commit(struct convert *c, uint64_t done, uint64_t hot)
 	return 0;
 }
 
+/*
+ * The last zone's checksums tell whoever guesses a sector that he guessed right,
+ * so they go before the header becomes an ordinary one. A cut in between leaves
+ * the zone in doubt with cleared checksums, which means ciphertext (torn.h). There
+ * is no state "all done, not yet ordinary": stock cryptsetup would begin anew.
+ */
+static int finish(struct convert *c)
+{
+	const struct convert_port *port = c->port;
+
+	memset(c->zone, 0, c->zone_bytes);
+	for (uint64_t at = 0; at < c->area_bytes; at += c->zone_bytes) {
+		size_t run = least(c->zone_bytes, c->area_bytes - at);
+
+		if (port->write(port->context, CONVERT_HEADER, c->area_offset + at, c->zone, run))
+			return CONVERT_EIO;
+	}
+	if (port->sync(port->context, CONVERT_HEADER))
+		return CONVERT_EIO;
+	return commit(c, c->bytes, 0);
+}
+
 /* Writes the ciphertext in `zone` home and moves the boundary behind it. */
 static int settle(struct convert *c)
 {
-	struct convert_state *s = &c->state;
-	int err = move(c, s->done, c->zone, s->hot, 1);
+	uint64_t end = c->state.done + c->state.hot;
+	int err = move(c, c->state.done, c->zone, c->state.hot, 1);
 
 	if (err)
 		return err;
 	if (c->port->sync(c->port->context, CONVERT_DATA))
 		return CONVERT_EIO;
-	return commit(c, s->done + s->hot, 0);
+	return end < c->bytes ? commit(c, end, 0) : finish(c);
 }
 
 static int encrypt_zone(struct convert *c)
@@ -148,31 +170,11 @@ static int repair_zone(struct convert *c)
 	return settle(c);
 }
 
-/* The last zone's checksums tell whoever guesses a sector that he guessed right. */
-static int clear_area(struct convert *c)
-{
-	const struct convert_port *port = c->port;
-	uint64_t bytes = c->area_bytes;
-
-	memset(c->zone, 0, c->zone_bytes);
-	for (uint64_t at = 0; at < bytes; at += c->zone_bytes) {
-		size_t run = least(c->zone_bytes, bytes - at);
-
-		if (port->write(port->context, CONVERT_HEADER, c->area_offset + at, c->zone, run))
-			return CONVERT_EIO;
-	}
-	return port->sync(port->context, CONVERT_HEADER) ? CONVERT_EIO : 0;
-}
-
 enum convert_result convert_step(struct convert *c)
 {
-	int err;
+	int err = c->state.hot ? repair_zone(c) : c->state.done < c->bytes ? encrypt_zone(c) : finish(c);
 
-	if (c->state.hot)
-		err = repair_zone(c);
-	else if (c->state.done < c->bytes)
-		err = encrypt_zone(c);
-	else
-		return clear_area(c) ? CONVERT_EIO : CONVERT_DONE;
-	return err ? err : CONVERT_MORE;
+	if (err)
+		return err;
+	return c->state.done < c->bytes ? CONVERT_MORE : CONVERT_DONE;
 }

@@ -11,8 +11,9 @@
  *                          the checksum area of the header
  *     the rest             plaintext
  *
- * A zone is moved in five steps, each durable before the next begins:
- * checksums -> header (zone in doubt) -> data -> header (zone done).
+ * A zone is moved in four steps, each durable before the next begins:
+ * checksums -> header (zone in doubt) -> data -> header (zone done). Behind the last
+ * zone the checksums are cleared before the header becomes an ordinary one.
  *
  * Freestanding, no allocation. One thread at a time per struct convert.
  */
@@ -55,7 +56,10 @@ struct convert_port {
 		void *context, enum convert_part part, uint64_t offset, const void *buffer, size_t bytes);
 	/* Returns when every earlier write to `part` survives a power cut. */
 	int (*sync)(void *context, enum convert_part part);
-	/* Commits `state` to both copies of the header; durable on return. */
+	/*
+	 * Commits `state` to both copies of the header; durable on return. When
+	 * `done` is the whole volume, the header becomes an ordinary one.
+	 */
 	int (*commit)(void *context, const struct convert_state *state);
 };
 
@@ -87,9 +91,8 @@ int convert_check(const struct convert *convert);
 
 /*
  * One step: repairs the zone in doubt if there is one, else encrypts the next
- * zone, else clears the checksum area. After CONVERT_MORE or CONVERT_DONE no
- * zone is in doubt, so it is a good place to pause. After CONVERT_DONE the
- * caller turns the header into an ordinary one.
+ * zone. After CONVERT_MORE no zone is in doubt, so it is a good place to pause;
+ * CONVERT_DONE: the volume is ciphertext and its header says so.
  */
 enum convert_result convert_step(struct convert *convert);
 

@@ -31,6 +31,7 @@ static void mix(uint8_t *target, const uint8_t *read, const uint8_t *decrypted, 
 int torn_restore(
 	const struct convert *c, uint64_t offset, uint8_t *unit, size_t bytes, const uint8_t sum[SUM_BYTES])
 {
+	static const uint8_t cleared[SUM_BYTES];
 	uint8_t decrypted[CONVERT_UNIT_MAX], candidate[CONVERT_UNIT_MAX];
 	unsigned all = (1u << bytes / CONVERT_PIECE) - 1;
 	uint8_t digest[SUM_BYTES];
@@ -40,6 +41,10 @@ int torn_restore(
 	if (!memcmp(digest, sum, sizeof digest))
 		return 0;
 	decrypt(c, offset, unit, decrypted, bytes);
+	if (!memcmp(sum, cleared, sizeof cleared)) {
+		memcpy(unit, decrypted, bytes);
+		result = 0;
+	}
 	/* Wholly written is by far the likeliest, so count down from there. */
 	for (unsigned mask = all; mask && result; mask--) {
 		mix(candidate, unit, decrypted, bytes, mask);

@@ -205,6 +205,9 @@ static enum convert_result run(struct machine *m, uint32_t sector_size)
 
 	if (engine_start(&e, m, sector_size))
 		return CONVERT_EIO;
+	/* The header is an ordinary one: nobody would look for work left to do. */
+	if (e.convert.state.done == m->bytes)
+		return CONVERT_DONE;
 	do
 		result = convert_step(&e.convert);
 	while (result == CONVERT_MORE);
