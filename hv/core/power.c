@@ -42,6 +42,7 @@ static void stop_others(void)
 void power_stop_all_cpus(void)
 {
 	stop_others();
+	__atomic_store_n(&this_vcpu()->in_guest, 0, __ATOMIC_SEQ_CST);
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }
