@@ -42,7 +42,7 @@ enum insn_operation {
 struct insn {
 	uint8_t length; /* bytes of the whole instruction */
 	uint8_t operation;
-	/* ALU: the encoding's /digit 0..7, 8 = TEST; BIT: 0 BT 1 BTS 2 BTR 3 BTC; UNARY: 0 INC 1 DEC 2 NOT 3
+	/* ALU: the encoding's /digit 0..7, 8 TEST; BIT: 0 BT 1 BTS 2 BTR 3 BTC; UNARY: 0 INC 1 DEC 2 NOT 3
 	 * NEG */
 	uint8_t sub;
 	uint8_t operand_size;  /* bytes at the memory operand: 1 2 4 8 (16, 32 for vector) */
@@ -64,10 +64,8 @@ struct insn {
 enum insn_result {
 	INSN_OK,
 	INSN_UNSUPPORTED, /* outside the covered set, or not a legal encoding */
-	INSN_TRUNCATED,
-	/* `available` bytes end inside the instruction */ INSN_FAULT, /* a callback failed and has arranged
-									  for the fault; only whole REP
-									  iterations are committed */
+	INSN_TRUNCATED,	  /* `available` bytes end inside the instruction */
+	INSN_FAULT,	  /* a callback failed, and has arranged for the fault */
 	INSN_AGAIN, /* REP stopped after INSN_REP_SLICE iterations; run the guest again at the same RIP */
 };
 
@@ -96,7 +94,8 @@ struct insn_memory {
 /*
  * Executes one decoded instruction and advances rip (for a finished instruction).
  * Loads happen before stores; registers and flags change only when every access
- * has succeeded. A vector instruction is INSN_UNSUPPORTED here.
+ * has succeeded; after INSN_FAULT or INSN_AGAIN whole iterations of a REP are
+ * committed, and rip is still at it. A vector instruction is INSN_UNSUPPORTED here.
  */
 enum insn_result insn_execute(
 	const struct insn *insn, struct insn_cpu *cpu, const struct insn_memory *memory);
