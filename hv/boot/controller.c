@@ -3,7 +3,9 @@
 #include <efilib.h>
 #include <efipciio.h>
 
-#define PCI_CLASS_AHCI 0x010601u /* mass storage, SATA, AHCI 1.0 (PCI Code and ID Assignment, 1.2) */
+/* PCI Code and ID Assignment, 1.2. */
+#define PCI_CLASS_STORAGE 0x01u	    /* mass storage, the base class */
+#define PCI_CLASS_AHCI	  0x010601u /* SATA, AHCI 1.0 */
 
 /* UEFI 2.10, 10.3.4.6: no port multiplier in between. */
 #define SATA_DIRECT 0x8000u
@@ -19,12 +21,29 @@ static const SATA_DEVICE_PATH *sata_node(EFI_DEVICE_PATH *path)
 	return (const SATA_DEVICE_PATH *)path;
 }
 
-static BOOLEAN is_ahci(EFI_PCI_IO_PROTOCOL *pci)
+/* Base class, subclass and interface; 0 when the device does not answer. */
+static UINT32 class_of(EFI_PCI_IO_PROTOCOL *pci)
 {
 	UINT32 class_revision;
 
-	return !EFI_ERROR(pci->Pci.Read(pci, EfiPciIoWidthUint32, 8, 1, &class_revision)) &&
-	       class_revision >> 8 == PCI_CLASS_AHCI;
+	if (EFI_ERROR(pci->Pci.Read(pci, EfiPciIoWidthUint32, 8, 1, &class_revision)))
+		return 0;
+	return class_revision >> 8;
+}
+
+VOID controllers_connect(VOID)
+{
+	EFI_HANDLE *handles = NULL;
+	EFI_PCI_IO_PROTOCOL *pci;
+	UINTN count = 0;
+
+	if (EFI_ERROR(BS->LocateHandleBuffer(ByProtocol, &gEfiPciIoProtocolGuid, NULL, &count, &handles)))
+		return;
+	for (UINTN i = 0; i < count; i++)
+		if (!EFI_ERROR(BS->HandleProtocol(handles[i], &gEfiPciIoProtocolGuid, (VOID **)&pci)) &&
+			class_of(pci) >> 16 == PCI_CLASS_STORAGE)
+			BS->ConnectController(handles[i], NULL, NULL, TRUE);
+	BS->FreePool(handles);
 }
 
 const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume)
@@ -39,7 +58,7 @@ const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume)
 		EFI_ERROR(BS->HandleProtocol(handle, &gEfiPciIoProtocolGuid, (VOID **)&pci)))
 		return unsupported;
 	sata = sata_node(path);
-	if (!sata || !is_ahci(pci) || sata->HBAPortNumber >= 32)
+	if (!sata || class_of(pci) != PCI_CLASS_AHCI || sata->HBAPortNumber >= 32)
 		return unsupported;
 	if (!(sata->PortMultiplierPortNumber & SATA_DIRECT))
 		return "Its disk is behind a SATA port multiplier, which is not supported.";

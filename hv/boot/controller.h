@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which controller and port a disk hangs on. */
+/* The controllers that disks hang on. */
 #ifndef HV_BOOT_CONTROLLER_H
 #define HV_BOOT_CONTROLLER_H
 
 #include "hv/core/boot_info.h"
 #include <efi.h>
+
+/*
+ * Has the firmware's drivers attend to every storage controller: a boot manager in
+ * a hurry connects only the one it boots from.
+ */
+VOID controllers_connect(VOID);
 
 /*
  * Fills the controller, PCI address and port of `volume` from the device path of

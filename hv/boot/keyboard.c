@@ -3,9 +3,7 @@
 #include "storage/crypt/wipe.h"
 #include <efilib.h>
 
-#define SCAN_ESCAPE 0x17 /* UEFI 2.10, table 12.1 */
-
-enum { KEY_BACKSPACE = 8, KEY_TAB = 9, KEY_NEWLINE = 10, KEY_ENTER = 13, KEY_ESCAPE = 27, KEY_DELETE = 127 };
+enum { KEY_BACKSPACE = 8, KEY_NEWLINE = 10, KEY_ENTER = 13, KEY_ESCAPE = 27, KEY_DELETE = 127 };
 
 static BOOLEAN wait_key(EFI_INPUT_KEY *key)
 {
@@ -54,8 +52,11 @@ static void erase_last(struct passphrase *passphrase)
 static BOOLEAN read_line(struct passphrase *passphrase, EFI_INPUT_KEY *key)
 {
 	for (;;) {
-		if (!wait_key(key) || key->ScanCode == SCAN_ESCAPE || key->UnicodeChar == KEY_ESCAPE)
+		if (!wait_key(key) || key->ScanCode == SCAN_ESC || key->UnicodeChar == KEY_ESCAPE)
 			return FALSE;
+		/* What a serial terminal's backspace key often sends. */
+		if (key->ScanCode == SCAN_DELETE)
+			key->UnicodeChar = KEY_BACKSPACE;
 		switch (key->UnicodeChar) {
 		case KEY_ENTER:
 		case KEY_NEWLINE:
