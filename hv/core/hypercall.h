@@ -1,55 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hypercalls: what the hypervisor tells the system above it. All of them only
- * read, so any privilege level may call. VMMCALL (AMD APM volume 3) with
- *
- *     rax HYPERCALL_MAGIC   rbx function   rcx, rdx arguments
- *
- * answers rax 0 and data in rbx, rcx, rdx and rsi, or a negative error in rax.
- * Every other value of rax gives #UD, as on a processor without a hypervisor.
+ * The calls a guest makes with VMMCALL, from any privilege level. They only
+ * read. In: rax = HYPERCALL_MAGIC, rbx = function, rcx and rdx arguments. Out:
+ * rax = 0 or a negative error, data in rbx, rcx, rdx, rsi. On a machine without
+ * us the instruction raises #UD. No guest memory is touched.
  */
 #ifndef HV_CORE_HYPERCALL_H
 #define HV_CORE_HYPERCALL_H
 
-#define HYPERCALL_MAGIC 0x554e4453ull /* "UNDS" */
-
-enum hypercall_error {
-	HYPERCALL_EUNKNOWN = -1, /* no such function */
-	HYPERCALL_EEND = -2,     /* no such volume, CPU or counter */
-};
+#define HYPERCALL_MAGIC 0x554e4453u /* "UNDS" */
 
 enum hypercall_function {
-	/*
-	 * rbx version: major << 32 | minor << 16 | patch
-	 * rcx backend: 8 ASCII bytes, "svm" or "vmx", NUL padded
-	 * rdx CPUs
-	 * rsi volumes in bits 31:0, reserved memory in MiB in bits 63:32
-	 */
+	/* rbx = version (major << 32 | minor << 16 | patch), rcx = backend as 8 ASCII bytes, rdx = CPUs,
+	 * rsi = volumes | reserved MiB << 32 */
 	HYPERCALL_INFO = 0,
-	/*
-	 * rcx index of the volume, rdx word.
-	 * Word 0: rbx first LBA, rcx last LBA, rdx cipher sector in bytes | port << 32,
-	 *         rsi PCI address (bus << 8 | device << 3 | function) | controller << 32
-	 *         (enum boot_controller).
-	 * Words 1 and 2: rbx, rcx, rdx are 24 bytes each of the header's UUID text, NUL padded.
-	 */
+	/* rcx = volume, rdx = word. Word 0: rbx = first LBA, rcx = last LBA, rdx = cipher sector bytes | port << 32,
+	 * rsi = (bus << 8 | device << 3 | function) | controller << 32. Words 1, 2: rbx, rcx, rdx = 24 bytes of
+	 * the header's UUID text each, NUL padded. */
 	HYPERCALL_VOLUME = 1,
-	/*
-	 * rcx CPU, rdx index of the counter; HYPERCALL_EEND past the last.
-	 * rbx count; rcx, rdx, rsi its name: 24 ASCII bytes, NUL padded. The index
-	 * means the same counter on every CPU.
-	 */
+	/* rcx = CPU, rdx = counter. rbx = count; rcx, rdx, rsi = name as 24 ASCII bytes, NUL padded. */
 	HYPERCALL_COUNTER = 2,
-	/*
-	 * rcx sequence number of the first byte wanted; bytes count from 0 at start.
-	 * rbx sequence number of the first byte given: later than asked when the log
-	 * has lost it; rcx bytes given, 0 to 16, 0 at the end; rdx, rsi the bytes.
-	 */
+	/* rcx = number of the first byte wanted. rbx = number of the first byte given (later when the ring has
+	 * moved on), rcx = bytes 0..16, rdx, rsi = text. */
 	HYPERCALL_LOG = 3,
+	/* The UEFI program's own: ExitBootServices has been called. */
+	HYPERCALL_BOOT_SERVICES_DONE = 0x100,
 };
 
-#define HYPERCALL_NAME_BYTES      24
-#define HYPERCALL_UUID_WORD_BYTES 24
-#define HYPERCALL_LOG_BYTES       16
+enum hypercall_error {
+	HYPERCALL_OK = 0,
+	HYPERCALL_UNKNOWN = -1,  /* no such function */
+	HYPERCALL_PAST_END = -2, /* no such volume, CPU, counter or word */
+};
 
 #endif
