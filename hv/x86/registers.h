@@ -13,8 +13,13 @@
 #define CR0_CD (1ull << 30)
 #define CR0_PG (1ull << 31)
 
+#define CR4_PSE     (1ull << 4)
+#define CR4_PAE     (1ull << 5)
 #define CR4_OSFXSR  (1ull << 9)
+#define CR4_LA57    (1ull << 12)
 #define CR4_OSXSAVE (1ull << 18)
+#define CR4_SMEP    (1ull << 20)
+#define CR4_SMAP    (1ull << 21)
 #define CR4_PKE     (1ull << 22)
 
 #define EFER_SCE   (1ull << 0)
@@ -32,6 +37,7 @@
 #define RFLAGS_DF    (1ull << 10)
 #define RFLAGS_RF    (1ull << 16)
 #define RFLAGS_VM    (1ull << 17)
+#define RFLAGS_AC    (1ull << 18)
 
 #define MSR_APIC_BASE  0x0000001bu
 #define MSR_PAT        0x00000277u
