@@ -118,7 +118,8 @@ static int descend(struct walk *w, uint64_t linear, uint32_t *fault)
 	}
 }
 
-/* APM 2, 5.6: rights are what all levels grant. */
+/* APM 2, 5.6: rights are what all levels grant. A set NX bit counts: were it not enabled, it would be
+ * reserved. */
 static bool allowed(const struct walk *w, enum walk_access access)
 {
 	const struct walk_cpu *cpu = w->cpu;
@@ -135,7 +136,7 @@ static bool allowed(const struct walk *w, enum walk_access access)
 	if (user && !user_page)
 		return false;
 	if (access == WALK_FETCH)
-		return !(w->nx && denied) && !(!user && user_page && (cpu->cr4 & CR4_SMEP));
+		return !denied && !(!user && user_page && (cpu->cr4 & CR4_SMEP));
 	if (!user && user_page && (cpu->cr4 & CR4_SMAP) && !(cpu->rflags & RFLAGS_AC))
 		return false;
 	return access == WALK_READ || (granted & ENTRY_WRITE) || (!user && !(cpu->cr0 & CR0_WP));

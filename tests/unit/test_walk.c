@@ -111,7 +111,10 @@ static void build(struct tree *t, const struct shape *shape)
 	t->linear = (uint64_t)rand() << 40 ^ (uint64_t)rand() << 20 ^ (uint64_t)rand();
 	if (!(shape->efer & EFER_LMA))
 		t->linear &= 0xffffffff;
-	t->page = (uint64_t)(rand() % 512) << (shape->entry_bytes == 4 ? 22 : 30);
+	/* 32 bits of physical address, 40 with PSE-36, 52 elsewhere */
+	unsigned address_bits = shape->entry_bytes == 8 ? 52 : shape->page_shift == 22 ? 40 : 32;
+	unsigned large_shift = shape->entry_bytes == 8 ? 30 : 22;
+	t->page = (uint64_t)rand() % (1ull << (address_bits - large_shift)) << large_shift;
 	if (shape->page_shift == 12)
 		t->page += (uint64_t)(rand() % 512) << 12;
 	t->cpu = (struct walk_cpu){.cr0 = CR0_PE | CR0_PG | CR0_WP, .cr4 = shape->cr4, .efer = shape->efer};
@@ -129,7 +132,7 @@ static void build(struct tree *t, const struct shape *shape)
 		if (last)
 			entry = ALL | t->page | (shape->page_shift > 12 ? PS : 0);
 		if (last && shape->page_shift == 22) /* PSE-36: address bits above 31 from bit 13 up */
-			entry = (uint32_t)(entry & ~0ull) | (t->page >> 32) << 13;
+			entry = (uint32_t)entry | (t->page >> 32) << 13;
 		if (shape->pae_root && level == 0)
 			entry &= ~(RW | US);
 		entry_set(t, level, entry);
