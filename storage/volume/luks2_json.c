@@ -287,11 +287,12 @@ static bool guid_member(const struct json_node *object, const char *name, uint8_
 	return node && node->type == JSON_STRING && luks2_parse_guid(node->text, node->text_bytes, guid);
 }
 
-/* {"type":"underseal","keyslots":[],"partuuid":"...","disk_guid":"...","first_lba":"..","last_lba":"..","lba_size":512}
+/* {"type":"underseal","keyslots":[],"partuuid":"...","disk_guid":"...","first_lba":"..","last_lba":"..","lba_size":"512"}
  */
 static const char *parse_token(const struct json_node *object, struct luks2 *header)
 {
 	struct luks2_place *place = &header->token;
+	uint64_t lba_bytes;
 
 	if (header->has_token)
 		return "it names two partitions";
@@ -299,9 +300,10 @@ static const char *parse_token(const struct json_node *object, struct luks2 *hea
 		!guid_member(object, "disk_guid", place->disk_guid) ||
 		!json_u64_string(json_member(object, "first_lba"), &place->first_lba) ||
 		!json_u64_string(json_member(object, "last_lba"), &place->last_lba) ||
-		!json_u32(json_member(object, "lba_size"), &place->lba_bytes) ||
+		!json_u64_string(json_member(object, "lba_size"), &lba_bytes) || lba_bytes > UINT32_MAX ||
 		place->first_lba > place->last_lba)
 		return "the token that names its partition is incomplete";
+	place->lba_bytes = (uint32_t)lba_bytes;
 	header->has_token = true;
 	return NULL;
 }

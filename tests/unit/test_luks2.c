@@ -98,7 +98,7 @@ static void load(struct image *image, const char *name)
 	"{\"type\":\"underseal\",\"keyslots\":[],\"partuuid\":\"01234567-89AB-cdef-0011-223344556677\","     \
 	"\"disk_guid\":\"A1234567-89ab-cdef-0011-223344556677\",\"first_lba\":\"2048\",\"last_lba\":"        \
 	"\"67583\","                                                                                         \
-	"\"lba_size\":512}"
+	"\"lba_size\":\"512\"}"
 
 /* Makes the header `name` with the given options; its key is in `name`.key. */
 static void format_header(const char *name, const char *options)
