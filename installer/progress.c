@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "installer/progress.h"
+#include "installer/report.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,19 +12,6 @@
 static double seconds_between(const struct timespec *from, const struct timespec *to)
 {
 	return (to->tv_sec - from->tv_sec) + (to->tv_nsec - from->tv_nsec) / 1e9;
-}
-
-/* "12.3 MiB" into `text`. */
-static void format_bytes(char text[16], double bytes)
-{
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-	unsigned unit = 0;
-
-	while (bytes >= 1024 && unit < 4) {
-		bytes /= 1024;
-		unit++;
-	}
-	snprintf(text, 16, unit && bytes < 100 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
 }
 
 static void format_time(char text[40], double seconds)
@@ -45,9 +33,9 @@ static void print(const struct progress *p, uint64_t done, const struct timespec
 	unsigned percent = p->total ? done * 100.0 / p->total : 100;
 	char have[16], all[16], speed[16], left[40];
 
-	format_bytes(have, done);
-	format_bytes(all, p->total);
-	format_bytes(speed, rate);
+	report_bytes(have, done);
+	report_bytes(all, p->total);
+	report_bytes(speed, rate);
 	format_time(left, done == p->total ? elapsed : rate > 0 ? (p->total - done) / rate : 0);
 	if (p->terminal) {
 		char bar[BAR_CELLS + 1];

@@ -7,7 +7,7 @@
 
 struct protect_options {
 	const char *target;
-	unsigned partition; /* 0: not given */
+	uint32_t partition; /* 0: not given */
 	int offline;
 	const char *passphrase_file; /* NULL: ask */
 	uint32_t sector_size;	     /* bytes; 0: the disk's logical sector */

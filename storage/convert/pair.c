@@ -11,7 +11,7 @@ struct binary_header {
 	uint8_t label[48];
 	char sum_algorithm[32];
 	uint8_t salt[64];
-	uint8_t uuid[40];
+	char uuid[40];
 	uint8_t subsystem[48];
 	uint8_t offset[8];
 	uint8_t reserved[184];
@@ -78,6 +78,8 @@ static int read_copy(struct header_pair *pair, const struct convert_port *port, 
 		return 0;
 	if (strncmp(h->sum_algorithm, "sha256", sizeof h->sum_algorithm) || load64(h->offset) != offset)
 		return 0;
+	if (h->uuid[sizeof h->uuid - 1])
+		return 0;
 	if (!bytes)
 		bytes = load64(h->copy_bytes);
 	if (load64(h->copy_bytes) != bytes || !copy_size_known(bytes) || bytes > pair->capacity)
@@ -139,6 +141,11 @@ const char *pair_json(const struct header_pair *pair)
 size_t pair_json_capacity(const struct header_pair *pair)
 {
 	return pair->copy_bytes - PAIR_BINARY_BYTES;
+}
+
+const char *pair_uuid(const struct header_pair *pair)
+{
+	return ((const struct binary_header *)pair->image)->uuid;
 }
 
 static int write_copy(struct header_pair *pair, const struct convert_port *port, unsigned which)

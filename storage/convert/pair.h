@@ -33,6 +33,9 @@ int pair_read(struct header_pair *pair, const struct convert_port *port);
 const char *pair_json(const struct header_pair *pair);
 size_t pair_json_capacity(const struct header_pair *pair);
 
+/* The UUID text of the newest copy, NUL-terminated. */
+const char *pair_uuid(const struct header_pair *pair);
+
 /*
  * Commits `json` of `bytes` as the next sequence number. The copy that is not
  * the newest goes first. Returns 0 with both durable, or -1: the port failed, or

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commands: each reads its part of the command line, words[0] being its own
+ * name, and calls the module that does the work. Each returns an exit code.
+ */
+#ifndef INSTALLER_COMMANDS_H
+#define INSTALLER_COMMANDS_H
+
+int command_protect(int count, char **words);
+int command_status(int count, char **words);
+int command_stat(int count, char **words);
+int command_log(int count, char **words);
+
+#endif
