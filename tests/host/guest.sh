@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# status, stat and log inside a guest: against a hypervisor played by a C function, and against none.
+source tests/host/common.bash
+root=$(dirname "$(dirname "$underseal")")
+
+echo "== no hypervisor answers"
+for command in status stat log; do
+	expect 5 'does not run beneath underseal' "$underseal" $command
+	expect 5 'does not run beneath underseal' "$underseal" $command --json
+done
+expect 2 'does not take' "$underseal" stat disk
+expect 2 'unrecognized option' "$underseal" log --verbose
+
+cat >played.c <<'END'
+#include "installer/guest.h"
+#include "installer/hypercall.h"
+#include <stdlib.h>
+#include <string.h>
+/* Two CPUs, two counters, one volume, and a log that has lost its first 5 bytes. */
+static const char text[] = "first line of the log\nsecond line\n";
+int hypercall(struct hypercall *answer, enum hypercall_function function, uint64_t rcx, uint64_t rdx)
+{
+	static const char names[2][24] = {"nested-page-fault", "cpuid"};
+	uint64_t words[6] = {0};
+	struct hypercall a = {HYPERCALL_PAST_END, 0, 0, 0, 0};
+
+	if (getenv("OTHER") && function != HYPERCALL_INFO) {
+		a.result = HYPERCALL_UNKNOWN;
+	} else if (function == HYPERCALL_INFO) {
+		a = (struct hypercall){0, 1ull << 32 | 2 << 16 | 3, 0x6d7673, 2, 1 | 32ull << 32};
+	} else if (function == HYPERCALL_VOLUME && rcx == 0 && rdx == 0) {
+		a = (struct hypercall){0, 2048, 4095, 4096 | 5ull << 32, (0x12 << 8 | 0x1f << 3 | 2) | 1ull << 32};
+	} else if (function == HYPERCALL_VOLUME && rcx == 0 && rdx < 3) {
+		memcpy(words, "00112233-4455-6677-8899-aabbccddeeff", 36);
+		memcpy(&a.rbx, words + 3 * (rdx - 1), 24);
+		a.result = 0;
+	} else if (function == HYPERCALL_COUNTER && rcx < 2 && rdx < 2) {
+		memcpy(&a.rcx, names[rdx], 24);
+		a.rbx = 1000 * rdx + 10 * rcx + 1;
+		a.result = 0;
+	} else if (function == HYPERCALL_LOG) {
+		uint64_t at = rcx < 5 ? 5 : rcx, left = sizeof text - 1 - at;
+
+		a = (struct hypercall){0, at, left < 16 ? left : 16, 0, 0};
+		memcpy(&a.rdx, text + at, a.rcx);
+	}
+	*answer = a;
+	return 0;
+}
+int main(int count, char **words)
+{
+	int json = count > 2;
+	return !strcmp(words[1], "status") ? guest_status(json) : !strcmp(words[1], "stat") ? guest_stat(json) : guest_log(json);
+}
+END
+# shellcheck disable=SC2046
+gcc -std=gnu11 -O1 -g -I"$root" -D_GNU_SOURCE -fsanitize=address,undefined $(pkg-config --cflags json-c) -o played \
+	played.c "$root"/installer/{guest,report,port}.c -ljson-c
+
+echo "== tables"
+expect 0 'underseal 1.2.3 on svm, 2 CPUs, 32 MiB reserved' ./played status
+grep -q '00112233-4455-6677-8899-aabbccddeeff  ahci 12:1f.2 port 5, sectors 2048 to 4095, cipher sectors of 4096' out ||
+	fail "volume line"
+expect 0 '^nested-page-fault  *12  *1  *11$' ./played stat
+expect 0 '^cpuid  *2012  *1001  *1011$' ./played stat
+expect 0 '5 older bytes are lost' ./played log
+[ "$(tail -n +2 out)" = "$(printf ' line of the log\nsecond line')" ] || fail "log text"
+
+echo "== JSON"
+./played status --json >status.json
+./played stat --json >stat.json
+./played log --json >log.json
+/usr/bin/python3 - <<'END'
+import json
+s, c, l = (json.load(open(n + ".json")) for n in ("status", "stat", "log"))
+v, = s["volumes"]
+assert (s["version"], s["backend"], s["cpus"], s["reserved_mib"]) == ("1.2.3", "svm", 2, 32)
+assert v == {"uuid": "00112233-4455-6677-8899-aabbccddeeff", "first_lba": 2048, "last_lba": 4095, "sector_size": 4096,
+             "pci": "12:1f.2", "port": 5, "controller": "ahci"}, v
+assert c["counters"][0] == {"name": "nested-page-fault", "total": 12, "cpu": [1, 11]} and len(c["counters"]) == 2
+assert l == {"lost": 5, "text": " line of the log\nsecond line\n"}, l
+END
+
+echo "== a hypervisor of another version"
+expect 1 'does not answer for a volume' env OTHER=1 ./played status
+expect 1 'does not answer for its log' env OTHER=1 ./played log
