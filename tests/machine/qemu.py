@@ -49,16 +49,18 @@ class Disk:
 	boot: bool = False
 	snapshot: bool = False
 	readonly: bool = False
+	serial: str = ""
 
 	def arguments(self, number):
 		drive = f"if=none,id=disk{number},format=raw,file={self.path},discard=unmap,cache=unsafe"
 		drive += ",snapshot=on" if self.snapshot else ""
 		drive += ",readonly=on" if self.readonly else ""
 		if self.bus == "virtio":
-			device = f"virtio-blk-pci,drive=disk{number}"
+			device = f"virtio-blk-pci,drive=disk{number},serial={self.serial}"
 		else:
 			bus = "ide" if self.controller == 0 else f"ahci{self.controller}"
-			device = f"ide-hd,drive=disk{number},bus={bus}.{self.port},serial=US{self.controller}{self.port}"
+			device = f"ide-hd,drive=disk{number},bus={bus}.{self.port}"
+			device += f",serial={self.serial}" if self.serial else ""
 		return ["-drive", drive, "-device", device + (",bootindex=0" if self.boot else "")]
 
 
