@@ -129,7 +129,7 @@ static struct attempt start_option(EFI_HANDLE image, UINT16 number)
 	if (path) {
 		Print(L"Starting %s.\n", option.description);
 		attempt = start(image, path, &option);
-		if (!attempt.ran)
+		if (!attempt.ran && attempt.status != EFI_ALREADY_STARTED)
 			Print(L"It cannot be started (%r).\n", attempt.status);
 		FreePool(path);
 	}
