@@ -14,9 +14,9 @@ static int take(uint8_t **memory, size_t bytes)
 	return *memory ? ARGON2_OK : ARGON2_MEMORY_ALLOCATION_ERROR;
 }
 
+/* Wiped by libargon2 before; the unit test looks. */
 static void give_back(uint8_t *memory, size_t bytes)
 {
-	secret_wipe(memory, bytes);
 	current->give_back(current->context, memory, bytes);
 }
 
