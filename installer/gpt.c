@@ -80,7 +80,8 @@ int gpt_open(struct gpt *gpt, const struct target *target, int writable)
 		return EXITS_FAILED;
 	fdisk_disable_dialogs(gpt->context, 1);
 	fdisk_save_user_sector_size(gpt->context, target->lba_bytes, target->lba_bytes);
-	err = fdisk_assign_device(gpt->context, target->path, !writable);
+	/* Its own open would claim the whole disk, and with that every partition. */
+	err = fdisk_assign_device_by_fd(gpt->context, target->fd, target->path, !writable);
 	if (err) {
 		log_error("%s: the partition table cannot be read: %s", target->path, strerror(-err));
 		return EXITS_FAILED;

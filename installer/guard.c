@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "installer/guard.h"
 #include "installer/exits.h"
+#include "installer/node.h"
 #include "installer/remap.h"
 #include "storage/port.h"
 #include <dirent.h>
@@ -13,51 +14,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define NODE_TEXT 64
-
 static int refuse(const struct target *target, const struct gpt_partition *data, const char *why)
 {
 	log_error("partition %u of %s %s", data->number, target->path, why);
 	return EXITS_REFUSED;
-}
-
-/* The first line of a sysfs file into `text`; 0 or -1. */
-static int first_line(const char *path, char *text, size_t capacity)
-{
-	FILE *file = fopen(path, "re");
-	char *got;
-
-	if (!file)
-		return -1;
-	got = fgets(text, capacity, file);
-	fclose(file);
-	if (!got)
-		return -1;
-	text[strcspn(text, "\n")] = 0;
-	return 0;
-}
-
-/* The sysfs directory name of partition `number` below the disk's, as "sda2"; 0 or -1. */
-static int partition_name(const struct target *t, unsigned number, char name[NODE_TEXT])
-{
-	char directory[NODE_TEXT], path[PATH_MAX], text[32];
-	struct dirent *entry;
-	int found = -1;
-	DIR *dir;
-
-	snprintf(directory, sizeof directory, "/sys/dev/block/%u:%u", major(t->device), minor(t->device));
-	dir = opendir(directory);
-	while (dir && found && (entry = readdir(dir))) {
-		snprintf(path, sizeof path, "%s/%s/partition", directory, entry->d_name);
-		if (strlen(entry->d_name) < NODE_TEXT && !first_line(path, text, sizeof text) &&
-			strtoul(text, NULL, 10) == number) {
-			snprintf(name, NODE_TEXT, "%.*s", NODE_TEXT - 1, entry->d_name);
-			found = 0;
-		}
-	}
-	if (dir)
-		closedir(dir);
-	return found;
 }
 
 static int directory_empty(const char *path)
@@ -103,31 +63,30 @@ static int used_as_swap(dev_t device)
 	return found;
 }
 
-static int claim_node(const struct target *t, const struct gpt_partition *data, const char *name, int *fd)
+static int claim_node(const struct target *t, const struct gpt_partition *data, const char *node, int *fd)
 {
-	char path[PATH_MAX];
+	char holders[64];
 	struct stat st;
 
-	snprintf(path, sizeof path, "/dev/%s", name);
-	if (stat(path, &st) || !S_ISBLK(st.st_mode)) {
-		log_error("%s: %s", path, strerror(errno));
+	if (stat(node, &st) || !S_ISBLK(st.st_mode)) {
+		log_error("%s: %s", node, strerror(errno));
 		return EXITS_FAILED;
 	}
 	if (mounted(st.st_rdev))
 		return refuse(t, data, "is mounted; unmount it, or start from a rescue system");
 	if (used_as_swap(st.st_rdev))
 		return refuse(t, data, "is in use as swap; switch it off with swapoff");
-	snprintf(path, sizeof path, "/sys/dev/block/%u:%u/holders", major(st.st_rdev), minor(st.st_rdev));
-	if (!directory_empty(path))
+	snprintf(holders, sizeof holders, "/sys/dev/block/%u:%u/holders", major(st.st_rdev),
+		minor(st.st_rdev));
+	if (!directory_empty(holders))
 		return refuse(
 			t, data, "is held by another device (LVM, RAID or device-mapper); stop that first");
-	snprintf(path, sizeof path, "/dev/%s", name);
-	*fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
+	*fd = open(node, O_RDWR | O_EXCL | O_CLOEXEC);
 	if (*fd >= 0)
 		return EXITS_OK;
 	if (errno == EBUSY)
 		return refuse(t, data, "is in use");
-	log_error("%s: %s", path, strerror(errno));
+	log_error("%s: %s", node, strerror(errno));
 	return EXITS_FAILED;
 }
 
@@ -143,7 +102,7 @@ static int claim_file(const struct target *t, const struct gpt_partition *data)
 		return EXITS_FAILED;
 	for (unsigned i = 0; i < 256 && !in_use; i++) {
 		snprintf(path, sizeof path, "/sys/block/loop%u/loop/backing_file", i);
-		in_use = !first_line(path, file, sizeof file) && !stat(file, &backing) &&
+		in_use = !node_first_line(path, file, sizeof file) && !stat(file, &backing) &&
 			 backing.st_dev == st.st_dev && backing.st_ino == st.st_ino;
 	}
 	if (in_use)
@@ -156,21 +115,21 @@ static int claim_file(const struct target *t, const struct gpt_partition *data)
 int guard_claim(const struct target *t, const struct gpt *gpt, const struct gpt_partition *data, int *fd,
 	uint64_t *base)
 {
-	char node[NODE_TEXT], name[NODE_TEXT];
+	char disk[64], node[NODE_TEXT];
 	const char *reason;
 	int err;
 
 	*base = gpt_offset(gpt, data);
 	if (t->is_block) {
-		snprintf(node, sizeof node, "dev/block/%u:%u", major(t->device), minor(t->device));
-		reason = remap_reason("/sys", node);
+		snprintf(disk, sizeof disk, "dev/block/%u:%u", major(t->device), minor(t->device));
+		reason = remap_reason("/sys", disk);
 		if (reason) {
 			log_error("%s %s", t->path, reason);
 			return EXITS_REFUSED;
 		}
-		if (!partition_name(t, data->number, name)) {
+		if (!node_path(t, data->number, node)) {
 			*base = 0;
-			return claim_node(t, data, name, fd);
+			return claim_node(t, data, node, fd);
 		}
 		if (mounted(t->device))
 			return refuse(t, data, "is in use: the whole disk is mounted");

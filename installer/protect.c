@@ -4,6 +4,7 @@
 #include "installer/exits.h"
 #include "installer/guard.h"
 #include "installer/header.h"
+#include "installer/node.h"
 #include "installer/volume.h"
 #include "storage/port.h"
 #include <stdio.h>
@@ -237,6 +238,8 @@ int protect(const struct protect_options *options)
 	r.secrets = secrets_new();
 	err = r.gpt && r.secrets ? run(&r) : EXITS_FAILED;
 	secrets_free(r.secrets);
+	if (r.volume.target)
+		node_forget(&r.target, r.data.number, r.volume.header.number);
 	volume_close(&r.volume);
 	if (r.image >= 0)
 		close(r.image);
