@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The binary header: two copies, of which the newer whole one is used. */
-#include "storage/volume/luks2.h"
-#include "storage/volume/json.h"
+#include "storage/volume/luks2_json.h"
 #include <string.h>
 
 #define LABEL_BYTES    48

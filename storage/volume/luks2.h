@@ -146,13 +146,6 @@ enum luks2_error luks2_unlock(struct luks2 *header, const struct luks2_source *s
  */
 bool luks2_parse_guid(const char *text, size_t bytes, uint8_t guid[16]);
 
-/* --- between the files of this module --- */
-
-struct json_node;
-
-/* Fills the description from the root of the JSON text. Sets header->detail on an error. */
-enum luks2_error luks2_describe(struct luks2 *header, const struct json_node *root);
-
 /* Merges `stripes` blocks of `key_bytes` at `split` into the key (LUKS1's anti-forensic splitter). */
 void luks2_af_merge(
 	const uint8_t *split, uint32_t stripes, enum hash_kind hash, uint8_t *key, size_t key_bytes);

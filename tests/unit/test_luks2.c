@@ -438,6 +438,53 @@ static void short_and_unreadable_sources(void **state)
 	free(image.data);
 }
 
+/* A copy whose sum is right, but which stands where it does not belong. */
+static void misplaced_copies_are_damaged(void **state)
+{
+	struct luks2 header;
+	struct image image;
+
+	(void)state;
+	load(&image, "sha256");
+	image.data[256 + 6] ^= 0x40; /* the primary says it stands at 16 KiB */
+	reseal(&image, 0);
+	assert_int_equal(read_header(&header, &image), LUKS2_OK);
+	assert_int_equal(header.copy[0], LUKS2_COPY_DAMAGED);
+	free(image.data);
+
+	/* A secondary of 16 KiB at 32 KiB, which says so. */
+	load(&image, "sha256");
+	memset(image.data, 0, COPY_BYTES);
+	memcpy(image.data + 2 * COPY_BYTES, image.data + COPY_BYTES, COPY_BYTES);
+	memset(image.data + COPY_BYTES, 0, COPY_BYTES);
+	image.data[2 * COPY_BYTES + 256 + 6] = 2 * COPY_BYTES >> 8;
+	reseal(&image, 2 * COPY_BYTES);
+	assert_int_equal(read_header(&header, &image), LUKS2_DAMAGED);
+	assert_int_equal(header.copy[1], LUKS2_COPY_DAMAGED);
+	free(image.data);
+}
+
+/* A second key slot upon the first, and a second digest of it. */
+static void doubles_are_malformed(void **state)
+{
+	char slot[1500] = "\"keyslots\":{\"1\":", digest[1500] = "\"digests\":{\"1\":";
+	struct image image;
+	char *text, *start;
+
+	(void)state;
+	load(&image, "sha256");
+	text = (char *)image.data + 4096;
+	start = strstr(text, "{\"0\":") + 5;
+	strncat(slot, start, (size_t)(strstr(start, "},\"tokens\"") - start));
+	strcat(slot, ",\"0\":");
+	start = strstr(text, "\"digests\":{\"0\":") + 15;
+	strncat(digest, start, (size_t)(strstr(start, "},\"config\"") - start));
+	strcat(digest, ",\"0\":");
+	free(image.data);
+	expect_patched("sha256", "\"keyslots\":{\"0\":", slot, LUKS2_MALFORMED);
+	expect_patched("sha256", "\"digests\":{\"0\":", digest, LUKS2_MALFORMED);
+}
+
 static void contradictions_are_malformed(void **state)
 {
 	(void)state;
@@ -589,6 +636,8 @@ int main(void)
 		cmocka_unit_test(secondary_is_probed),
 		cmocka_unit_test(newer_copy_wins),
 		cmocka_unit_test(short_and_unreadable_sources),
+		cmocka_unit_test(misplaced_copies_are_damaged),
+		cmocka_unit_test(doubles_are_malformed),
 		cmocka_unit_test(contradictions_are_malformed),
 		cmocka_unit_test(text_that_is_no_json_costs_the_copy),
 		cmocka_unit_test(foreign_features_are_told),

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files that describe a LUKS2 header from its JSON text. */
+#ifndef STORAGE_VOLUME_LUKS2_JSON_H
+#define STORAGE_VOLUME_LUKS2_JSON_H
+
+#include "storage/volume/json.h"
+#include "storage/volume/luks2.h"
+
+/* Fills the description from the root of the JSON text. Sets header->detail on an error. */
+enum luks2_error luks2_describe(struct luks2 *header, const struct json_node *root);
+
+/*
+ * Fills header->keyslot from the object `keyslots` and checks that the areas lie
+ * within `keyslots_bytes` behind the header copies. NULL, or what is wrong.
+ */
+const char *luks2_parse_keyslots(
+	const struct json_node *object, struct luks2 *header, uint64_t keyslots_bytes);
+
+/* The number that names an object, "0" upwards, below `limit`. */
+bool luks2_number_of(const struct json_node *member, uint32_t limit, uint32_t *number);
+
+/* A hash by its name; false for those we do not have. */
+bool luks2_parse_hash(const struct json_node *node, enum hash_kind *hash);
+
+#endif
