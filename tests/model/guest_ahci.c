@@ -171,7 +171,7 @@ void guest_finish_all(struct guest *g)
 {
 	for (int idle = 0, turn = 0; idle < 3 && turn < 100000; turn++) {
 		hba_run(&g->m->hba);
-		if (hba_interrupt(&g->m->hba)) {
+		if (g->level ? hba_interrupt(&g->m->hba) : hba_take_interrupt(&g->m->hba)) {
 			guest_handler(g, 0);
 			idle = 0;
 		} else {

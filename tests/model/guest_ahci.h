@@ -29,6 +29,7 @@ struct guest {
 	unsigned port;
 	uint64_t list, received, table[32];
 	uint32_t table_prds;
+	bool level; /* interrupts are a wire; else messages, which are lost where nothing sends them again */
 	/* The driver's view: */
 	uint32_t active, queued; /* commands given to the HBA; of them, NCQ */
 	uint32_t done, failed;
