@@ -508,9 +508,21 @@ static void contradictions_are_malformed(void **state)
 
 static void text_that_is_no_json_costs_the_copy(void **state)
 {
+	struct luks2 header;
+	struct image image;
+
 	(void)state;
 	expect_patched("sha256", "{\"keyslots\"", "[\"keyslots\"", LUKS2_DAMAGED);
 	expect_patched("sha256", "\"tokens\"", "\"keyslots\"", LUKS2_DAMAGED);
+	load(&image, "sha256");
+	image.data[COPY_BYTES - 1] = '{'; /* behind the NULs that follow the text */
+	reseal(&image, 0);
+	assert_int_equal(read_header(&header, &image), LUKS2_OK);
+	assert_int_equal(header.copy[0], LUKS2_COPY_DAMAGED);
+	memset(image.data + COPY_BYTES + 4096, ' ', COPY_BYTES - 4096);
+	reseal(&image, COPY_BYTES);
+	assert_int_equal(read_header(&header, &image), LUKS2_DAMAGED);
+	free(image.data);
 }
 
 static void foreign_features_are_told(void **state)
