@@ -54,27 +54,20 @@ struct memory {
 	UINT8 scratch[LUKS2_SCRATCH_BYTES] __attribute__((aligned(64)));
 };
 
-static BOOLEAN has_aes(void)
-{
-	UINT32 eax = 1, ebx, ecx = 0, edx;
-
-	__asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-	return ecx >> 25 & 1;
-}
-
 static BOOLEAN can_run(void)
 {
 	const CHAR16 *why = NULL;
 
-	if (!takeover_supported(&why))
-		Print(L"Encrypted volumes stay locked. %s\n", why);
-	else if (!has_aes())
-		Print(L"Encrypted volumes stay locked. This processor has no AES instructions.\n");
-	else if (libcrypto_port_init(), xts_self_test())
-		Print(L"Encrypted volumes stay locked. This processor computes AES wrongly.\n");
-	else
-		return TRUE;
-	return FALSE;
+	if (!takeover_supported(&why)) {
+		Print(L"Encrypted volumes stay locked: %s.\n", why);
+		return FALSE;
+	}
+	libcrypto_port_init();
+	if (xts_self_test()) {
+		Print(L"Encrypted volumes stay locked: this processor computes AES wrongly.\n");
+		return FALSE;
+	}
+	return TRUE;
 }
 
 /* Moves the unlocked volumes, with their keys, into what the hypervisor is given. */
