@@ -59,12 +59,12 @@ static BOOLEAN can_run(void)
 	const CHAR16 *why = NULL;
 
 	if (!takeover_supported(&why)) {
-		Print(L"Encrypted volumes stay locked: %s.\n", why);
+		Print(L"Encrypted volumes stay locked. The reason: %s.\n", why);
 		return FALSE;
 	}
 	libcrypto_port_init();
 	if (xts_self_test()) {
-		Print(L"Encrypted volumes stay locked: this processor computes AES wrongly.\n");
+		Print(L"Encrypted volumes stay locked. The reason: this processor computes AES wrongly.\n");
 		return FALSE;
 	}
 	return TRUE;
