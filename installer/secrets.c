@@ -79,13 +79,14 @@ static ssize_t ask(int terminal, const char *prompt, char *buffer)
 	struct termios shown, hidden;
 	ssize_t bytes;
 
-	dprintf(terminal, "%s", prompt);
 	if (tcgetattr(terminal, &shown))
 		return -1;
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)ECHO;
 	if (tcsetattr(terminal, TCSAFLUSH, &hidden))
 		return -1;
+	/* Only now: what is typed in answer shall not be echoed, nor flushed. */
+	dprintf(terminal, "%s", prompt);
 	bytes = read_secret(terminal, buffer, PASSPHRASE_MAX, 1);
 	tcsetattr(terminal, TCSAFLUSH, &shown);
 	dprintf(terminal, "\n");
