@@ -24,11 +24,10 @@ struct disk {
 static int read_window(void *context, uint64_t offset, void *buffer, size_t bytes)
 {
 	const struct disk_window *window = context;
+	EFI_STATUS status = window->io->ReadDisk(
+		window->io, window->media_id, window->first_byte + offset, bytes, buffer);
 
-	return EFI_ERROR(window->io->ReadDisk(
-		       window->io, window->media_id, window->first_byte + offset, bytes, buffer))
-		       ? -1
-		       : 0;
+	return EFI_ERROR(status) ? -1 : 0;
 }
 
 struct luks2_source volume_source(struct volume *volume)
@@ -51,8 +50,10 @@ static void name_volume(struct volume *volume, const struct gpt_partition *parti
 	size_t at = strlen(partition->name);
 
 	memcpy(volume->name, partition->name, at);
-	if (at)
-		memcpy(volume->name + at, " (", 2), at += 2;
+	if (at) {
+		memcpy(volume->name + at, " (", 2);
+		at += 2;
+	}
 	for (int i = 3; i >= 0; i--) {
 		volume->name[at++] = digits[partition->guid[i] >> 4];
 		volume->name[at++] = digits[partition->guid[i] & 15];

@@ -25,7 +25,7 @@ bool luks2_number_of(const struct json_node *member, uint32_t limit, uint32_t *n
 	return *number < limit;
 }
 
-/* An array of such numbers in strings, as a bit mask. */
+/* An array of object numbers, each in a string, as a bit mask. */
 static bool parse_set(const struct json_node *array, uint32_t limit, uint32_t *mask)
 {
 	uint64_t number;
