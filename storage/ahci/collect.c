@@ -139,7 +139,8 @@ void collect(struct ahci *ahci, unsigned number, struct cipher_scope *scope)
 	uint32_t ring = 0;
 	bool failed;
 
-	if (!port->issued || port->dead)
+	/* A device that stops clears the bits of what it has not done. */
+	if (!port->issued || port->dead || port->stopping)
 		return;
 	uint32_t done = finished(ahci, port, number, &failed);
 
