@@ -51,7 +51,7 @@ struct ata_command ata_command_parse(const uint8_t fis[20])
 
 bool ata_is_ncq(uint8_t opcode)
 {
-	return opcode >= 0x60 && opcode <= 0x65;
+	return (opcode >= 0x60 && opcode <= 0x65) && opcode != 0x62;
 }
 
 uint64_t ata_first_lba(const struct ata_command *command)
