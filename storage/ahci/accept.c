@@ -16,6 +16,9 @@ static const char *examine(const struct ahci *ahci, const struct port *port, str
 	slot->command = command_decode(&slot->fis);
 	if (slot->command.class == COMMAND_REFUSE)
 		return "not a command for a protected disk";
+	/* The device would use the list of another slot. */
+	if (slot->command.ncq && slot->fis.count >> 3 != slot - port->slot)
+		return "a queued command whose tag is not its slot";
 	if (slot->command.count && *bytes < (uint64_t)slot->command.count * port->map->lba_size)
 		return "a scatter list shorter than the transfer";
 	if (slot->command.class == COMMAND_WRITE &&
