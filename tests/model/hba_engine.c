@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command engine of the model HBA: AHCI 1.3.1 sections 4, 5 and 6. */
+#include "tests/model/ata_table.h"
 #include "tests/model/hba.h"
 #include <stdlib.h>
 #include <string.h>
@@ -296,7 +297,7 @@ int hba_fetch(struct hba *hba, unsigned port)
 		return -1;
 	p->last = (uint8_t)slot;
 	s->error = ata_disk_plan(p->disk, &s->command, &s->plan);
-	if (p->strict && s->plan.direction != ATA_NO_DATA &&
+	if (p->strict && ata_row(s->command.command)->unit == ATA_SECTORS && s->plan.bytes &&
 		(s->plan.direction == ATA_OUT) != (header->flags >> 6 & 1))
 		bus_fault(hba->bus, "port %u: command %x with W %u", port, s->command.command,
 			header->flags >> 6 & 1);
