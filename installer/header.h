@@ -23,6 +23,8 @@ struct header_options {
 	struct header_token token;
 };
 
+#define HEADER_IMAGE_NAME "the header's image" /* in error lines */
+
 /* An empty image file of `bytes` in memory: a descriptor, or -1 after an error line. */
 int header_image(uint64_t bytes);
 

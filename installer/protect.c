@@ -5,6 +5,7 @@
 #include "installer/guard.h"
 #include "installer/header.h"
 #include "installer/node.h"
+#include "installer/rehearse.h"
 #include "installer/volume.h"
 #include "storage/port.h"
 #include <stdio.h>
@@ -99,17 +100,12 @@ static int find_place(const struct run *r, uint64_t *first_lba, uint64_t *bytes)
 /* The image's bytes to where the header partition will be, durable before the table names them. */
 static int write_image(const struct run *r, uint64_t first_lba, uint64_t bytes)
 {
-	uint8_t buffer[65536];
-	uint64_t base = first_lba * r->target.lba_bytes;
+	struct span from = {r->image, HEADER_IMAGE_NAME, 0};
+	struct span to = {r->target.fd, r->target.path, first_lba * r->target.lba_bytes};
 
-	for (uint64_t at = 0; at < bytes; at += sizeof buffer) {
-		size_t run = bytes - at < sizeof buffer ? bytes - at : sizeof buffer;
-
-		if (read_at(r->image, "the header's image", at, buffer, run) ||
-			write_at(r->target.fd, r->target.path, base + at, buffer, run))
-			return EXITS_FAILED;
-	}
-	return sync_file(r->target.fd, r->target.path) ? EXITS_FAILED : EXITS_OK;
+	if (copy_span(&from, &to, bytes) || sync_file(r->target.fd, r->target.path))
+		return EXITS_FAILED;
+	return EXITS_OK;
 }
 
 /*
@@ -148,6 +144,10 @@ static int begin(struct run *r)
 		return EXITS_FAILED;
 	err = header_make(r->image, &header, r->secrets);
 	if (!err)
+		err = header_unlock(r->image, r->secrets);
+	if (!err)
+		err = rehearse_unlock(r->image, &header, r->secrets);
+	if (!err)
 		err = write_image(r, first_lba, header.header_bytes);
 	if (!err)
 		err = gpt_add_header(r->gpt, first_lba, header.header_bytes, name);
@@ -177,6 +177,8 @@ static int check_resume(const struct run *r)
 
 static int continue_earlier(struct run *r)
 {
+	struct span from = {r->target.fd, r->target.path, r->volume.header_base};
+	struct span to = {-1, HEADER_IMAGE_NAME, 0};
 	const struct convert_state *at = &r->volume.state.at;
 	int err = check_resume(r);
 
@@ -188,8 +190,10 @@ static int continue_earlier(struct run *r)
 	err = secrets_passphrase(r->secrets, r->options->passphrase_file, 0);
 	if (err)
 		return err;
-	r->image = header_image(r->volume.header_bytes);
-	return r->image < 0 ? EXITS_FAILED : volume_copy_header(&r->volume, r->image);
+	r->image = to.fd = header_image(r->volume.header_bytes);
+	if (r->image < 0 || copy_span(&from, &to, r->volume.header_bytes))
+		return EXITS_FAILED;
+	return header_unlock(r->image, r->secrets);
 }
 
 static int open_volume(struct run *r, const struct gpt_partition *header)
@@ -216,8 +220,6 @@ static int run(struct run *r)
 		if (!err)
 			err = open_volume(r, gpt_find_header(r->gpt, &r->data));
 	}
-	if (!err)
-		err = header_unlock(r->image, r->secrets);
 	if (!err)
 		err = encrypt_volume(
 			&r->volume, r->secrets, r->options->zone_bytes ? r->options->zone_bytes : ZONE_BYTES);

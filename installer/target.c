@@ -55,6 +55,20 @@ int sync_file(int fd, const char *name)
 	return -1;
 }
 
+int copy_span(const struct span *from, const struct span *to, uint64_t bytes)
+{
+	uint8_t buffer[65536];
+
+	for (uint64_t at = 0; at < bytes; at += sizeof buffer) {
+		size_t run = bytes - at < sizeof buffer ? bytes - at : sizeof buffer;
+
+		if (read_at(from->fd, from->name, from->offset + at, buffer, run) ||
+			write_at(to->fd, to->name, to->offset + at, buffer, run))
+			return -1;
+	}
+	return 0;
+}
+
 /* A GPT header stands at LBA 1, so its place tells the sector size an image was made with. */
 static uint32_t lba_bytes_of_file(int fd)
 {

@@ -28,4 +28,13 @@ int read_at(int fd, const char *name, uint64_t offset, void *buffer, size_t byte
 int write_at(int fd, const char *name, uint64_t offset, const void *buffer, size_t bytes);
 int sync_file(int fd, const char *name);
 
+/* Where bytes are: a place in an open file, with the file's name for error lines. */
+struct span {
+	int fd;
+	const char *name;
+	uint64_t offset;
+};
+
+int copy_span(const struct span *from, const struct span *to, uint64_t bytes);
+
 #endif

@@ -4,7 +4,7 @@
 #include "storage/port.h"
 #include <stdlib.h>
 
-#define COPY_BYTES (1u << 20)
+#define HEADER_COPY_MOST (4u << 20) /* bytes of the largest header copy that LUKS2 knows */
 
 /* Where `offset` of `part` stands; -1 when it is beyond the part's end. */
 static int place(
@@ -65,22 +65,12 @@ int volume_commit(struct volume *v)
 	return pair_write(&v->pair, &v->port, text, bytes);
 }
 
-int volume_open(struct volume *v, const struct gpt *gpt, const struct gpt_partition *data,
-	const struct gpt_partition *header, int data_fd, uint64_t data_base)
+static int read_header(struct volume *v)
 {
 	const char *why;
 
-	memset(v, 0, sizeof *v);
-	v->target = gpt->target;
-	v->data = *data;
-	v->header = *header;
-	v->bytes = gpt_bytes(gpt, data);
-	v->header_base = gpt_offset(gpt, header);
-	v->header_bytes = gpt_bytes(gpt, header);
-	v->data_fd = data_fd;
-	v->data_base = data_base;
 	v->port = (struct convert_port){v, port_read, port_write, port_sync, port_commit};
-	v->pair.capacity = 4u << 20;
+	v->pair.capacity = HEADER_COPY_MOST;
 	v->pair.image = malloc(v->pair.capacity);
 	if (!v->pair.image) {
 		log_error("no memory for the header");
@@ -99,26 +89,31 @@ int volume_open(struct volume *v, const struct gpt *gpt, const struct gpt_partit
 	return EXITS_OK;
 }
 
+int volume_open(struct volume *v, const struct gpt *gpt, const struct gpt_partition *data,
+	const struct gpt_partition *header, int data_fd, uint64_t data_base)
+{
+	*v = (struct volume){
+		.target = gpt->target,
+		.data = *data,
+		.header = *header,
+		.bytes = gpt_bytes(gpt, data),
+		.header_base = gpt_offset(gpt, header),
+		.header_bytes = gpt_bytes(gpt, header),
+		.data_fd = data_fd,
+		.data_base = data_base,
+	};
+	return read_header(v);
+}
+
+int volume_open_image(struct volume *v, const struct target *image, uint64_t bytes, uint64_t header_bytes)
+{
+	*v = (struct volume){.target = image, .bytes = bytes, .header_bytes = header_bytes, .data_fd = -1};
+	return read_header(v);
+}
+
 void volume_close(struct volume *v)
 {
 	state_free(&v->state);
 	free(v->pair.image);
 	v->pair.image = NULL;
-}
-
-int volume_copy_header(const struct volume *v, int image)
-{
-	uint8_t *buffer = malloc(COPY_BYTES);
-	int err = buffer ? EXITS_OK : EXITS_FAILED;
-
-	for (uint64_t at = 0; !err && at < v->header_bytes; at += COPY_BYTES) {
-		uint64_t left = v->header_bytes - at;
-		size_t run = left < COPY_BYTES ? left : COPY_BYTES;
-
-		if (read_at(v->target->fd, v->target->path, v->header_base + at, buffer, run) ||
-			write_at(image, "the header's image", at, buffer, run))
-			err = EXITS_FAILED;
-	}
-	free(buffer);
-	return err;
 }

@@ -25,10 +25,14 @@ struct volume {
  */
 int volume_open(struct volume *volume, const struct gpt *gpt, const struct gpt_partition *data,
 	const struct gpt_partition *header, int data_fd, uint64_t data_base);
-void volume_close(struct volume *volume);
 
-/* Copies the whole header partition into `image`. Returns an exit code. */
-int volume_copy_header(const struct volume *volume, int image);
+/*
+ * The same for a header that stands alone, at the beginning of `image` and
+ * `header_bytes` long, for a volume of `bytes`.
+ */
+int volume_open_image(
+	struct volume *volume, const struct target *image, uint64_t bytes, uint64_t header_bytes);
+void volume_close(struct volume *volume);
 
 /* Commits the text of volume->state to both copies. Returns 0 or -1 after telling why. */
 int volume_commit(struct volume *volume);

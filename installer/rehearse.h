@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Before the first sector is encrypted: what the boot program will find at the
+ * end is made on a copy of the header, and opened with the boot program's own
+ * code. A header it could not read or unlock is found out while nothing is lost.
+ */
+#ifndef INSTALLER_REHEARSE_H
+#define INSTALLER_REHEARSE_H
+
+#include "installer/header.h"
+
+/*
+ * `image` is what header_make made with `options`; `secrets` holds passphrase and
+ * volume key, and the same key must come out. Returns an exit code.
+ */
+int rehearse_unlock(int image, const struct header_options *options, const struct secrets *secrets);
+
+#endif
