@@ -25,7 +25,8 @@ def fresh(directory):
 
 
 @contextlib.contextmanager
-def _locked(path):
+def locked(path):
+	"""Holds the lock file `path` against other processes that build the same thing."""
 	with open(path, "w", encoding="ascii") as lock:
 		fcntl.flock(lock, fcntl.LOCK_EX)
 		yield
@@ -37,7 +38,7 @@ def cached(name, recipe, build):
 	key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
 	directory = f"{CACHE}/{name}-{key}"
 	os.makedirs(CACHE, exist_ok=True)
-	with _locked(f"{CACHE}/{name}.lock"):
+	with locked(f"{CACHE}/{name}.lock"):
 		if not os.path.isdir(directory):
 			unfinished = tempfile.mkdtemp(prefix=f"{name}.", dir=CACHE)
 			try:

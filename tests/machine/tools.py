@@ -2,6 +2,7 @@
 """The tools disk of the quick machine: programs of this machine (a Debian of the same release) with the libraries
 they are linked against, as one read-only ext4 image. A disk and not part of the initrd, so that a boot does not
 unpack a hundred megabytes that most tests never touch."""
+import functools
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import places
 
 PROGRAMS = ["/usr/bin/fio", "/usr/bin/openssl"]
+PROBE = f"{places.IMAGES}/probe"
 IMAGE = f"{places.IMAGES}/tools.ext4"
 
 
@@ -22,9 +24,23 @@ def _newest(paths):
 	return max(os.stat(path).st_mtime for path in paths)
 
 
+def _probe():
+	source = f"{places.GUEST}/probe.c"
+	if not os.path.exists(PROBE) or os.stat(PROBE).st_mtime < os.stat(source).st_mtime:
+		subprocess.run(["gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-o", PROBE, source], check=True)
+	return PROBE
+
+
+@functools.cache
 def tools():
-	"""The image's path, made anew when one of its programs is newer."""
-	programs = PROGRAMS + ([places.UNDERSEAL] if os.path.exists(places.UNDERSEAL) else [])
+	"""The image's path, made anew when one of its programs is newer; one run sees one image."""
+	os.makedirs(places.IMAGES, exist_ok=True)
+	with places.locked(IMAGE + ".lock"):
+		return _make()
+
+
+def _make():
+	programs = PROGRAMS + [_probe()] + ([places.UNDERSEAL] if os.path.exists(places.UNDERSEAL) else [])
 	scripts = [f"{places.GUEST}/{name}" for name in ("mark.sh",)]
 	if os.path.exists(IMAGE) and os.stat(IMAGE).st_mtime > _newest(programs + scripts + [__file__]):
 		return IMAGE

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine comes up beneath underseal, on any number of CPUs, again and again at the same place."""
+import json
+import re
+
+import gpt
+import setups
+import stock
+from case import case
+from places import IMAGES
+from qemu import CPU_WITHOUT_SVM, Disk, Machine
+
+
+def _reserved(machine):
+	"""Address and MiB of the hypervisor's memory, once for each of its starts."""
+	found = re.findall(r"(\d+) MiB at ([0-9a-f]+)", machine.debug_log())
+	return [(int(address, 16), int(mib)) for mib, address in found]
+
+
+@case("an unchanged Debian runs from its encrypted root on AHCI, two CPUs", cost=9)
+def debian_root():
+	disk = setups.debian("debian-root", options=setups.CHEAP)
+	with Machine("debian-root", [Disk(disk, boot=True)], cpus=2, memory=1024) as machine:
+		setups.unlock(machine)
+		machine.login()
+		status = json.loads(machine.run("underseal status --json"))
+		assert status["cpus"] == 2 and len(status["volumes"]) == 1, status
+		assert status["reserved_mib"] <= 32, status
+		assert machine.run("nproc").strip() == "2"
+		assert "/dev/sda2 / ext4 rw" in machine.run("cat /proc/mounts")
+		machine.run("seq 200000 >/root/numbers && sync && echo 3 >/proc/sys/vm/drop_caches")
+		seen = machine.run("sha256sum </root/numbers").split()[0]
+		assert not re.search(r"I/O error|ata\d.*(failed|error)", machine.run("dmesg"))
+		machine.run("journalctl -q --no-pager -p 3 -b | cat")
+		setups.power_off(machine, "poweroff")
+	_check_file_system(disk, seen)
+
+
+def _check_file_system(disk, numbers_sha256):
+	"""The root, decrypted by stock code, is a whole file system that holds what the guest wrote."""
+	import hashlib
+	import os
+	import subprocess
+	volume = stock.Volume(disk, "root", setups.PASSPHRASE)
+	plain = f"{IMAGES}/debian-root.plain"
+	with open(plain, "wb") as out:
+		for at in range(0, volume.entry.bytes, stock.CHUNK):
+			out.write(volume.read(at, min(stock.CHUNK, volume.entry.bytes - at)))
+	subprocess.run(["e2fsck", "-fn", plain], check=True, capture_output=True)
+	dumped = subprocess.run(["debugfs", "-R", "cat /root/numbers", plain], check=True, capture_output=True).stdout
+	os.unlink(plain)
+	assert hashlib.sha256(dumped).hexdigest() == numbers_sha256, "the file on the decrypted disk is another one"
+
+
+def _counts(name, cpus):
+	disk = setups.data_disk(name, 32, 512)
+	with setups.quick(name, [Disk(disk)], cpus=cpus) as machine:
+		assert machine.run("nproc").strip() == str(cpus)
+		assert json.loads(machine.run("underseal status --json"))["cpus"] == cpus
+		machine.run("dd if=/dev/urandom of=/dev/sda1 bs=1M count=8 conv=fsync")
+		first = [counter["cpu"] for counter in json.loads(machine.run("underseal stat --json"))["counters"]]
+		assert all(any(row[cpu] for row in first) for cpu in range(cpus)), "a CPU runs outside the hypervisor"
+		setups.power_off(machine)
+
+
+@case("one CPU")
+def one_cpu():
+	_counts("one-cpu", 1)
+
+
+@case("two CPUs, both beneath")
+def two_cpus():
+	_counts("two-cpus", 2)
+
+
+@case("four CPUs, all beneath", cost=4)
+def four_cpus():
+	_counts("four-cpus", 4)
+
+
+@case("a CPU taken offline and online again by the guest stays beneath", cost=2)
+def cpu_hotplug():
+	disk = setups.data_disk("cpu-hotplug", 32, 512)
+	with setups.quick("cpu-hotplug", [Disk(disk)], cpus=2) as machine:
+		for _ in range(3):
+			machine.run("echo 0 >/sys/devices/system/cpu/cpu1/online")
+			machine.run("echo 1 >/sys/devices/system/cpu/cpu1/online")
+		assert machine.run("nproc").strip() == "2"
+		machine.run("taskset 2 underseal status")
+		setups.power_off(machine)
+
+
+@case("the reset button under load: the disk unlocks again and is whole", cost=4)
+def hot_reset():
+	disk = setups.data_disk("hot-reset", 64, 4096)
+	with setups.quick("hot-reset", [Disk(disk)], cpus=2, reboots=True) as machine:
+		machine.run("yes kept-through-the-reset | dd of=/dev/sda1 bs=1M count=8 iflag=fullblock conv=fsync")
+		wanted = machine.run("head -c 8388608 /dev/sda1 | sha256sum")
+		machine.send("fio --name=load --filename=/dev/sda1 --direct=1 --ioengine=libaio --iodepth=16 --rw=randwrite "
+			"--bs=4k --offset=16m --size=32m --runtime=60 --time_based >/dev/null 2>&1 & sleep 3; echo load'-'runs\n")
+		machine.wait("load-runs")
+		machine.reset()
+		setups.unlock(machine)
+		setups.at_shell(machine)
+		assert machine.run("head -c 8388608 /dev/sda1 | sha256sum") == wanted
+		places = _reserved(machine)
+		assert len(places) == 2 and places[0] == places[1], f"the hypervisor moved: {places}"
+		setups.power_off(machine)
+
+
+@case("the guest reboots in place, twice; the hypervisor's memory stays where it was", cost=4)
+def reboot():
+	disk = setups.data_disk("reboot", 32, 512)
+	with setups.quick("reboot", [Disk(disk)], cpus=2, reboots=True) as machine:
+		for turn in range(2):
+			machine.run(f"echo boot-{turn} | dd of=/dev/sda1 seek={turn} conv=fsync")
+			machine.send("reboot -f\n")
+			setups.unlock(machine)
+			setups.at_shell(machine)
+			assert f"boot-{turn}" in machine.run(f"dd if=/dev/sda1 skip={turn} count=1 2>/dev/null | head -1")
+		places = _reserved(machine)
+		assert len(places) == 3 and len(set(places)) == 1, f"the hypervisor moved: {places}"
+		assert places[0][1] <= 32, places
+		setups.power_off(machine)
+
+
+@case("a CPU without SVM: a clear message, and the machine boots on")
+def no_svm():
+	disk = setups.data_disk("no-svm", 32, 512)
+	entry = gpt.entry(disk, "data")
+	before = gpt.read(disk, entry.start, entry.bytes)
+	with setups.quick("no-svm", [Disk(disk)], cpu=CPU_WITHOUT_SVM, passphrase=None) as machine:
+		assert re.search(r"stay locked\. .*(SVM|virtuali[sz]ation)", machine.text()), "no word about SVM"
+		machine.run("head -c 65536 /dev/sda1 | sha256sum")
+		machine.run("! underseal status")
+		setups.power_off(machine)
+	assert gpt.read(disk, entry.start, entry.bytes) == before

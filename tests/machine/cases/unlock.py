@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the UEFI program says and does when a volume does not unlock, and where keys may be."""
+import hashlib
+import re
+
+import gpt
+import places
+import setups
+import stock
+from case import case
+from qemu import Disk
+
+
+def _sha256(path):
+	with open(path, "rb") as image:
+		return hashlib.file_digest(image, "sha256").hexdigest()
+
+
+@case("three wrong passphrases: said each time, the volume stays locked, the machine boots on")
+def wrong_passphrase():
+	disk = setups.data_disk("wrong-passphrase", 32, 512)
+	before = _sha256(disk)
+	with setups.quick("wrong-passphrase", [Disk(disk)], ready=False) as machine:
+		for _ in range(3):
+			setups.unlock(machine, "not the passphrase")
+			machine.wait("wrong passphrase")
+		machine.wait("stays locked")
+		setups.at_shell(machine)
+		setups.power_off(machine)
+	assert _sha256(disk) == before, "the disk was written to"
+
+
+@case("a wrong passphrase, then the right one")
+def second_try():
+	disk = setups.data_disk("second-try", 32, 512)
+	with setups.quick("second-try", [Disk(disk)], ready=False) as machine:
+		setups.unlock(machine, "not the passphrase")
+		machine.wait("wrong passphrase")
+		setups.unlock(machine)
+		setups.at_shell(machine)
+		machine.run("underseal status")
+		setups.power_off(machine)
+
+
+def _damage(disk, copy):
+	"""Flips a byte in the JSON area of the first or second copy of the header."""
+	header = gpt.header_entry(disk)
+	size = int.from_bytes(gpt.read(disk, header.start + 8, 8), "big")
+	at = header.start + copy * size + 4096 + 20
+	gpt.write(disk, at, bytes([gpt.read(disk, at, 1)[0] ^ 0x20]))
+
+
+@case("a damaged first header: the second serves, and it says so")
+def first_header_damaged():
+	disk = setups.data_disk("first-header-damaged", 32, 512)
+	_damage(disk, 0)
+	with setups.quick("first-header-damaged", [Disk(disk)]) as machine:
+		assert re.search(r"first copy of its encryption\s+header is damaged", machine.text()), "no word about it"
+		machine.run("underseal status")
+		setups.power_off(machine)
+
+
+@case("both headers damaged: a clear message, the disk untouched, the machine boots on")
+def both_headers_damaged():
+	disk = setups.data_disk("both-headers-damaged", 32, 512)
+	_damage(disk, 0)
+	_damage(disk, 1)
+	before = _sha256(disk)
+	with setups.quick("both-headers-damaged", [Disk(disk)], passphrase=None) as machine:
+		assert re.search(r"stays locked\.[^\n]*damaged", machine.text()), "no word about the damage"
+		setups.power_off(machine)
+	assert _sha256(disk) == before, "the disk was written to"
+
+
+def _pieces(volume):
+	"""The volume key in the pieces an AES key schedule begins or ends with."""
+	return [volume.key[at:at + 16] for at in range(0, len(volume.key), 16)]
+
+
+def _places_of_keys(machine, volume):
+	"""Where in RAM pieces of the volume key lie."""
+	path = f"{machine.directory}/memory"
+	machine.dump_memory(path)
+	found = [at for at in (stock.holds(path, piece) for piece in _pieces(volume)) if at is not None]
+	places.os.unlink(path)
+	return found
+
+
+def _keys_after(name, command):
+	disk = setups.data_disk(name, 32, 512)
+	volume = stock.Volume(disk, "data", setups.PASSPHRASE)
+	with setups.quick(name, [Disk(disk)], memory=512, keep_memory=True) as machine:
+		machine.run("dd if=/dev/urandom of=/dev/sda1 bs=1M count=4 conv=fsync && head -c 4194304 /dev/sda1 | sha256sum")
+		mib, address = re.search(r"(\d+) MiB at ([0-9a-f]+)", machine.debug_log()).groups()
+		start = int(address, 16)
+		machine.pause()
+		running = _places_of_keys(machine, volume)
+		machine.resume()
+		assert running, "the search finds no key where one must be"
+		assert all(start <= at < start + (int(mib) << 20) for at in running), \
+			f"a key outside the hypervisor's memory: {[hex(at) for at in running]}"
+		machine.send(command + "\n")
+		machine.wait_stopped()
+		after = _places_of_keys(machine, volume)
+		assert not after, f"keys are still in RAM at {[hex(at) for at in after]}"
+
+
+@case("keys are in the hypervisor's memory alone, and nowhere after a power-off", cost=2)
+def keys_wiped_at_power_off():
+	_keys_after("keys-wiped-at-power-off", "poweroff -f")
+
+
+@case("keys are nowhere in RAM after a reboot was asked for", cost=2)
+def keys_wiped_at_reboot():
+	_keys_after("keys-wiped-at-reboot", "reboot -f")
