@@ -108,14 +108,13 @@ static int write_image(const struct run *r, uint64_t first_lba, uint64_t bytes)
 	return EXITS_OK;
 }
 
-/*
- * A kill before the table is written leaves bytes in free space that nobody
- * looks at; after it, a header that the next run finds and goes on with.
- */
-static int begin(struct run *r)
+/* What the header will be and where it will stand; all that can refuse comes before the passphrase. */
+static int plan(const struct run *r, struct header_options *header, uint64_t *first_lba)
 {
 	const struct protect_options *o = r->options;
-	struct header_options header = {
+	int err;
+
+	*header = (struct header_options){
 		.volume_bytes = gpt_bytes(r->gpt, &r->data),
 		.sector_size = o->sector_size ? o->sector_size : r->target.lba_bytes,
 		.pbkdf_kib = o->pbkdf_kib,
@@ -124,33 +123,50 @@ static int begin(struct run *r)
 			  .last_lba = r->data.last_lba,
 			  .lba_bytes = r->target.lba_bytes},
 	};
-	char name[GPT_HEADER_NAME];
-	uint64_t first_lba;
-	int err = guard_contents(&r->target, r->gpt, &r->data);
+	snprintf(header->token.partuuid, UUID_TEXT, "%s", r->data.uuid);
+	snprintf(header->token.disk_guid, UUID_TEXT, "%s", r->gpt->disk_guid);
+	err = guard_contents(&r->target, r->gpt, &r->data);
+	if (!err)
+		err = check_sector_size(r, header->sector_size);
+	return err ? err : find_place(r, first_lba, &header->header_bytes);
+}
 
-	if (!err)
-		err = check_sector_size(r, header.sector_size);
-	if (!err)
-		err = find_place(r, &first_lba, &header.header_bytes);
-	if (!err)
-		err = secrets_passphrase(r->secrets, o->passphrase_file, 1);
-	if (err)
-		return err;
-	snprintf(header.token.partuuid, UUID_TEXT, "%s", r->data.uuid);
-	snprintf(header.token.disk_guid, UUID_TEXT, "%s", r->gpt->disk_guid);
-	gpt_header_name(name, r->data.uuid);
-	r->image = header_image(header.header_bytes);
+/* The header in memory, proven to open. */
+static int make_header(struct run *r, const struct header_options *header)
+{
+	int err;
+
+	r->image = header_image(header->header_bytes);
 	if (r->image < 0)
 		return EXITS_FAILED;
-	err = header_make(r->image, &header, r->secrets);
+	log_info("making the header; deriving its key takes some seconds");
+	err = header_make(r->image, header, r->secrets);
 	if (!err)
 		err = header_unlock(r->image, r->secrets);
+	return err ? err : rehearse_unlock(r->image, header, r->secrets);
+}
+
+/*
+ * A kill before the table is written leaves bytes in free space that nobody
+ * looks at; after it, a header that the next run finds and goes on with.
+ */
+static int begin(struct run *r)
+{
+	struct header_options header;
+	char name[GPT_HEADER_NAME];
+	uint64_t first_lba;
+	int err = plan(r, &header, &first_lba);
+
 	if (!err)
-		err = rehearse_unlock(r->image, &header, r->secrets);
+		err = secrets_passphrase(r->secrets, r->options->passphrase_file, 1);
+	if (!err)
+		err = make_header(r, &header);
 	if (!err)
 		err = write_image(r, first_lba, header.header_bytes);
-	if (!err)
-		err = gpt_add_header(r->gpt, first_lba, header.header_bytes, name);
+	if (err)
+		return err;
+	gpt_header_name(name, r->data.uuid);
+	err = gpt_add_header(r->gpt, first_lba, header.header_bytes, name);
 	if (!err)
 		log_info("header partition: %llu KiB at sector %llu",
 			(unsigned long long)header.header_bytes / 1024, (unsigned long long)first_lba);

@@ -62,7 +62,7 @@ static int unlock(
 		error = luks2_unlock(&header, &source, secrets->passphrase, secrets->passphrase_bytes,
 			&memory, scratch, &key);
 	if (error) {
-		log_error("the boot program could not open this header: %s. Nothing was changed",
+		log_error("the boot program could not open this header: %s Nothing was changed",
 			luks2_error_text(error));
 		return EXITS_FAILED;
 	}
