@@ -15,7 +15,7 @@ BOOT_C    := $(wildcard hv/boot/*.c)
 BOOT_S    := $(filter-out hv/boot/hv_image.S,$(wildcard hv/boot/*.S))
 TOOL_C    := $(wildcard installer/*.c)
 # The parts of hv/ that touch no hardware: also built for the host, for unit tests and fuzzers.
-PURE_C    := $(wildcard hv/x86/decode*.c hv/x86/execute*.c hv/x86/walk.c hv/core/npt.c hv/core/format.c \
+PURE_C    := $(wildcard hv/x86/decode*.c hv/x86/execute*.c hv/x86/step*.c hv/x86/walk.c hv/core/npt.c hv/core/format.c \
 	hv/boot/policy_parse.c hv/boot/gpt.c)
 # What the UEFI program shares with the hypervisor.
 SHARED_C  := hv/core/format.c hv/core/string.c hv/x86/libcrypto_port.c

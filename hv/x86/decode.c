@@ -76,7 +76,7 @@ static uint8_t take_prefixes(struct decoder *d, struct insn *out)
 }
 
 /* APM 3, 1.2.8 (VEX): R X B inverted, W, vvvv (1111b: unused), L, and the mandatory prefix. Map 0F only. */
-static uint8_t take_vex(struct decoder *d, uint8_t escape, uint8_t *prefix)
+static void take_vex(struct decoder *d, uint8_t escape)
 {
 	static const uint8_t prefixes[4] = {0, 0x66, 0xf3, 0xf2};
 	uint8_t first = (uint8_t)decoder_take(d, 1);
@@ -97,11 +97,11 @@ static uint8_t take_vex(struct decoder *d, uint8_t escape, uint8_t *prefix)
 		refuse(d);
 	d->vex = true;
 	d->vex_256 = second & 4;
-	*prefix = prefixes[second & 3];
-	return (uint8_t)decoder_take(d, 1);
+	d->mandatory = prefixes[second & 3];
+	d->opcode = (uint8_t)decoder_take(d, 1);
 }
 
-static uint8_t full_size(const struct decoder *d)
+uint8_t decoder_full_size(const struct decoder *d)
 {
 	if (d->rex & REX_W)
 		return 8;
@@ -112,7 +112,7 @@ static uint8_t size_of(const struct decoder *d, uint8_t size)
 {
 	switch (size) {
 	case FORM_FULL:
-		return full_size(d);
+		return decoder_full_size(d);
 	case FORM_4_OR_8:
 		return d->rex & REX_W ? 8 : 4;
 	case FORM_VECTOR:
@@ -134,6 +134,8 @@ static bool prefixes_fit(const struct decoder *d, const struct insn_form *form, 
 		return false;
 	if ((form->flags & FORM_LONG) && d->mode != INSN_MODE_64)
 		return false;
+	if ((form->flags & FORM_STEP) && !d->step)
+		return false;
 	if (d->vex && (!(form->flags & FORM_VEX) || (d->vex_256 && form->memory != FORM_VECTOR)))
 		return false;
 	if (d->repeat && d->operand_prefix && form->map == MAP_0F)
@@ -141,16 +143,23 @@ static bool prefixes_fit(const struct decoder *d, const struct insn_form *form, 
 	return !(d->repeat && form->prefix == FORM_ANY && form->operand != OPERAND_STRING);
 }
 
-static void take_register(const struct decoder *d, uint8_t modrm, struct insn *out)
+void decoder_register(
+	const struct decoder *d, unsigned bits, unsigned extension, unsigned size, uint8_t *reg, bool *high)
 {
-	out->reg = ((modrm >> 3) & 7) | (d->rex & REX_R ? 8 : 0);
-	if (out->register_size == 1 && !d->rex && out->reg >= 4) {
-		out->reg -= 4;
-		out->high_byte = true;
-	}
+	*high = size == 1 && !d->rex && bits >= 4;
+	*reg = (uint8_t)(*high ? bits - 4 : bits | (d->rex & extension ? 8 : 0));
 }
 
-static void take_immediate(struct decoder *d, unsigned size, struct insn *out)
+/* ModRM.rm where it names a register. LOCK wants memory. */
+static void take_rm_register(
+	struct decoder *d, const struct insn_form *form, uint8_t modrm, struct insn *out)
+{
+	if (!d->step || d->lock || (form->flags & FORM_MEMORY))
+		refuse(d);
+	decoder_register(d, modrm & 7, REX_B, out->operand_size, &out->rm, &out->rm_high_byte);
+}
+
+void decoder_immediate(struct decoder *d, unsigned size, struct insn *out)
 {
 	out->has_immediate = true;
 	out->immediate = (uint64_t)sign_extend(decoder_take(d, size), size);
@@ -158,17 +167,23 @@ static void take_immediate(struct decoder *d, unsigned size, struct insn *out)
 
 static void take_operands(struct decoder *d, const struct insn_form *form, uint8_t modrm, struct insn *out)
 {
-	if (form->operand < OPERAND_OFFSET)
+	if (form->operand < OPERAND_OFFSET && modrm >> 6 == 3)
+		take_rm_register(d, form, modrm, out);
+	else if (form->operand < OPERAND_OFFSET)
 		decode_address(d, modrm, out);
 	switch (form->operand) {
 	case OPERAND_REGISTER:
-		take_register(d, modrm, out);
+		decoder_register(d, (modrm >> 3) & 7, REX_R, out->register_size, &out->reg, &out->high_byte);
 		break;
 	case OPERAND_IMM8:
-		take_immediate(d, 1, out);
+		decoder_immediate(d, 1, out);
 		break;
 	case OPERAND_IMM:
-		take_immediate(d, out->operand_size == 2 ? 2 : 4, out);
+		decoder_immediate(d, out->operand_size == 2 ? 2 : 4, out);
+		break;
+	case OPERAND_ONE:
+		out->has_immediate = true;
+		out->immediate = 1;
 		break;
 	case OPERAND_OFFSET:
 		out->reg = 0;
@@ -183,53 +198,61 @@ static void take_operands(struct decoder *d, const struct insn_form *form, uint8
 	}
 }
 
-enum insn_result insn_decode(const uint8_t *bytes, size_t available, enum insn_mode mode, struct insn *out)
+void decoder_begin(struct decoder *d, struct insn *out)
 {
-	struct decoder d = {.bytes = bytes, .available = available, .mode = mode};
 	*out = (struct insn){
-		.address_size = mode == INSN_MODE_64   ? 8
-				: mode == INSN_MODE_32 ? 4
-						       : 2,
+		.address_size = d->mode == INSN_MODE_64	  ? 8
+				: d->mode == INSN_MODE_32 ? 4
+							  : 2,
 		.segment = SEG_DS,
 		.base = INSN_NO_REGISTER,
 		.index = INSN_NO_REGISTER,
 		.scale = 1,
 		.reg = INSN_NO_REGISTER,
+		.rm = INSN_NO_REGISTER,
 	};
-	enum form_map map = MAP_ONE_BYTE;
-	uint8_t opcode = take_prefixes(&d, out);
-	uint8_t prefix = d.repeat ? d.repeat : d.operand_prefix ? 0x66 : 0;
-
-	if (opcode == 0x0f) {
-		map = MAP_0F;
-		opcode = (uint8_t)decoder_take(&d, 1);
-	} else if (mode == INSN_MODE_64 && (opcode == 0xc4 || opcode == 0xc5)) {
-		map = MAP_0F;
-		opcode = take_vex(&d, opcode, &prefix);
+	d->opcode = take_prefixes(d, out);
+	d->mandatory = d->repeat ? d->repeat : d->operand_prefix ? 0x66 : 0;
+	if (d->opcode == 0x0f) {
+		d->map = MAP_0F;
+		d->opcode = (uint8_t)decoder_take(d, 1);
+	} else if (d->mode == INSN_MODE_64 && (d->opcode == 0xc4 || d->opcode == 0xc5)) {
+		d->map = MAP_0F;
+		take_vex(d, d->opcode);
 	}
-	if (d.result != INSN_OK)
-		return d.result;
+}
 
-	const struct insn_form *form = insn_form_find(map, opcode, prefix, FORM_ANY);
+enum insn_result decoder_finish(struct decoder *d, struct insn *out)
+{
+	const struct insn_form *form = insn_form_find(d->map, d->opcode, d->mandatory, FORM_ANY);
 	uint8_t modrm = 0;
-	if (form && form->operand < OPERAND_OFFSET) {
-		modrm = (uint8_t)decoder_take(&d, 1);
-		if (d.result != INSN_OK)
-			return d.result;
-		form = insn_form_find(map, opcode, prefix, (modrm >> 3) & 7);
+
+	if (d->result == INSN_OK && form && form->operand < OPERAND_OFFSET) {
+		modrm = (uint8_t)decoder_take(d, 1);
+		form = insn_form_find(d->map, d->opcode, d->mandatory, (modrm >> 3) & 7);
 	}
+	if (d->result != INSN_OK)
+		return d->result;
 	if (!form)
 		return INSN_UNSUPPORTED;
 
 	out->operation = form->operation;
 	out->sub = form->flags & FORM_SUB_REG ? (modrm >> 3) & 7 : form->sub;
-	out->operand_size = size_of(&d, form->memory);
-	out->register_size = form->flags & FORM_WIDE_REG ? full_size(&d) : out->operand_size;
+	out->operand_size = size_of(d, form->memory);
+	out->register_size = form->flags & FORM_WIDE_REG ? decoder_full_size(d) : out->operand_size;
 	out->sign_extend = form->flags & FORM_SIGNED;
-	out->locked = d.lock;
-	if (!prefixes_fit(&d, form, out))
+	out->locked = d->lock;
+	if (!prefixes_fit(d, form, out))
 		return INSN_UNSUPPORTED;
-	take_operands(&d, form, modrm, out);
-	out->length = (uint8_t)d.at;
-	return d.result;
+	take_operands(d, form, modrm, out);
+	out->length = (uint8_t)d->at;
+	return d->result;
+}
+
+enum insn_result insn_decode(const uint8_t *bytes, size_t available, enum insn_mode mode, struct insn *out)
+{
+	struct decoder d = {.bytes = bytes, .available = available, .mode = mode};
+
+	decoder_begin(&d, out);
+	return decoder_finish(&d, out);
 }

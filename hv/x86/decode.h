@@ -37,13 +37,18 @@ enum insn_operation {
 	/* MOVDQA/U MOVAPS/UPS MOVD/MOVQ of XMM and YMM: length and address known, registers not touched */
 	INSN_VECTOR_LOAD,
 	INSN_VECTOR_STORE,
+	/* Only insn_step (hv/x86/step.h) decodes these: */
+	INSN_LEA,
+	INSN_SHIFT, /* SHL SHR SAR by CL or an immediate */
+	INSN_NOP,
+	INSN_JUMP, /* to the displacement from the instruction's end */
 };
 
 struct insn {
 	uint8_t length; /* bytes of the whole instruction */
 	uint8_t operation;
 	/* ALU: the encoding's /digit 0..7, 8 TEST; BIT: 0 BT 1 BTS 2 BTR 3 BTC; UNARY: 0 INC 1 DEC 2 NOT 3
-	 * NEG */
+	 * NEG; SHIFT: the /digit, 4 SHL 5 SHR 7 SAR; JUMP: the condition 0..15, 16 always */
 	uint8_t sub;
 	uint8_t operand_size;  /* bytes at the memory operand: 1 2 4 8 (16, 32 for vector) */
 	uint8_t register_size; /* bytes of the register operand: 1 2 4 8 (vector: as operand_size) */
@@ -57,6 +62,8 @@ struct insn {
 	uint8_t base, index, scale; /* register numbers or INSN_NO_REGISTER; scale 1 2 4 8 */
 	bool rip_relative;
 	uint8_t reg; /* the register operand, or INSN_NO_REGISTER */
+	uint8_t rm;  /* insn_step only: a register in the place of the memory operand, or INSN_NO_REGISTER */
+	bool rm_high_byte;
 	int64_t displacement;
 	uint64_t immediate; /* sign-extended to 64 bits */
 };

@@ -74,10 +74,6 @@ void decode_address(struct decoder *d, uint8_t modrm, struct insn *out)
 {
 	unsigned mod = modrm >> 6, rm = modrm & 7;
 
-	if (mod == 3) {
-		d->result = INSN_UNSUPPORTED;
-		return;
-	}
 	if (out->address_size == 2)
 		address_16(d, mod, rm, out);
 	else

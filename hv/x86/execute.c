@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/x86/decode.h"
-#include "hv/x86/execute_alu.h"
+#include "hv/x86/execute_register.h"
 
 enum { RAX = 0, RCX = 1, RSI = 6, RDI = 7 };
-
-static uint64_t register_read(const struct insn_cpu *cpu, unsigned reg, bool high, unsigned size)
-{
-	return alu_truncate(cpu->gpr[reg] >> (high ? 8 : 0), size);
-}
-
-/* A 4-byte result clears the upper half; smaller ones leave the rest. */
-static void register_write(struct insn_cpu *cpu, unsigned reg, bool high, unsigned size, uint64_t value)
-{
-	unsigned shift = high ? 8 : 0;
-	uint64_t mask = size >= 4 ? ~0ull : alu_truncate(~0ull, size) << shift;
-
-	cpu->gpr[reg] = (cpu->gpr[reg] & ~mask) | ((alu_truncate(value, size) << shift) & mask);
-}
 
 static uint64_t source(const struct insn *insn, const struct insn_cpu *cpu)
 {

@@ -57,3 +57,32 @@ uint64_t alu(enum alu_operation operation, unsigned size, uint64_t a, uint64_t b
 	*rflags = (*rflags & ~FLAGS_STATUS) | flags | result_flags(result, size);
 	return result;
 }
+
+static uint64_t shifted(enum alu_shift_operation operation, unsigned size, uint64_t value, unsigned count)
+{
+	unsigned unused = 64 - 8 * size;
+
+	switch (operation) {
+	case ALU_SHL:
+		return alu_truncate(value << count, size);
+	case ALU_SHR:
+		return alu_truncate(value, size) >> count;
+	default:
+		return alu_truncate((uint64_t)((int64_t)(value << unused) >> unused >> count), size);
+	}
+}
+
+/* All but the last bit first: the last one shows what CF and OF become. */
+uint64_t alu_shift(
+	enum alu_shift_operation operation, unsigned size, uint64_t value, unsigned count, uint64_t *rflags)
+{
+	if (count == 0)
+		return alu_truncate(value, size);
+	uint64_t before = shifted(operation, size, value, count - 1);
+	uint64_t result = shifted(operation, size, before, 1);
+	uint64_t out = before & (operation == ALU_SHL ? top_bit(size) : 1);
+
+	*rflags = (*rflags & ~FLAGS_STATUS) | result_flags(result, size) | (out ? FLAG_CF : 0) |
+		  ((before ^ result) & top_bit(size) ? FLAG_OF : 0);
+	return result;
+}

@@ -28,4 +28,16 @@ static inline uint64_t alu_truncate(uint64_t value, unsigned size)
  */
 uint64_t alu(enum alu_operation operation, unsigned size, uint64_t a, uint64_t b, uint64_t *rflags);
 
+/* The encoding's /digit. */
+enum alu_shift_operation { ALU_SHL = 4, ALU_SHR = 5, ALU_SAR = 7 };
+
+/*
+ * Shifts the low `size` bytes of a value; what is above comes back zero. `count` is
+ * below 64, below 32 unless `size` is 8, and 0 leaves the flags. AF is undefined, and
+ * cleared here; OF is defined for a count of 1 only, and here always what that would give
+ * for the last bit moved; CF is 0 where more bits than there are have left.
+ */
+uint64_t alu_shift(
+	enum alu_shift_operation operation, unsigned size, uint64_t value, unsigned count, uint64_t *rflags);
+
 #endif
