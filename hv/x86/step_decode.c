@@ -14,10 +14,10 @@ static enum insn_result no_modrm(const struct decoder *d, enum insn_operation op
 	return d->result;
 }
 
-/* With a 66 prefix the vendors disagree on the target. */
+/* With a 66 prefix the vendors disagree on the target; with 67, disassemblers. */
 static enum insn_result jump(struct decoder *d, uint8_t condition, unsigned size, struct insn *out)
 {
-	if (d->operand_prefix)
+	if (d->operand_prefix || out->address_size != 8)
 		return INSN_UNSUPPORTED;
 	out->sub = condition;
 	out->displacement = sign_extend(decoder_take(d, size), size);
