@@ -53,6 +53,8 @@ struct cpu_backend {
 	void (*write_efer)(struct vcpu *vcpu, uint64_t value);
 	uint64_t (*read_cr4)(struct vcpu *vcpu);
 	uint8_t (*cpl)(struct vcpu *vcpu);
+	/* Whether the guest single-steps or has breakpoints: its instructions are the processor's to execute. */
+	bool (*debugged)(struct vcpu *vcpu);
 	/* Opens the window in which pending NMIs reach the host's handler; halts in it when `halt`. */
 	void (*nmi_window)(bool halt);
 	/* Where the host goes on after an NMI that hit it at `rip`: past the halt of the window. */

@@ -37,13 +37,14 @@ static int table_update(void *context, uint64_t gpa, unsigned size, uint64_t exp
 	return same ? 0 : 1;
 }
 
+static const struct walk_memory table_memory = {NULL, table_load, table_update};
+
 static int walk(struct vcpu *vcpu, uint64_t linear, enum walk_access access, struct walk_result *result)
 {
-	static const struct walk_memory memory = {NULL, table_load, table_update};
 	struct walk_cpu cpu;
 
 	backend->paging(vcpu, &cpu);
-	return walk_translate(&cpu, &memory, linear, access, result);
+	return walk_translate(&cpu, &table_memory, linear, access, result);
 }
 
 static int translate(struct vcpu *vcpu, uint64_t linear, enum walk_access access, uint64_t *gpa)
@@ -60,7 +61,7 @@ static int translate(struct vcpu *vcpu, uint64_t linear, enum walk_access access
 }
 
 /* Device memory that nobody hooked is accessed with the width the guest used. */
-static uint64_t device_load(uint64_t gpa, unsigned size)
+uint64_t guest_physical_load(uint64_t gpa, unsigned size)
 {
 	switch (size) {
 	case 1:
@@ -96,7 +97,7 @@ static uint64_t physical_load(uint64_t gpa, unsigned size)
 
 	if (hook)
 		return hook->read(hook->context, gpa - hook->gpa, size);
-	return memory_is_ours(gpa, size) ? 0 : device_load(gpa, size);
+	return memory_is_ours(gpa, size) ? 0 : guest_physical_load(gpa, size);
 }
 
 static void physical_store(uint64_t gpa, unsigned size, uint64_t value)
@@ -179,4 +180,22 @@ unsigned guest_fetch(struct vcpu *vcpu, uint8_t bytes[INSN_MAX_BYTES])
 		linear += part;
 	}
 	return count;
+}
+
+/*
+ * SMEP and SMAP as if they were on keep user pages out, and with them protection
+ * keys, which the walk does not know.
+ */
+bool guest_peek(struct vcpu *vcpu, uint64_t linear, enum walk_access access, uint64_t *gpa)
+{
+	struct walk_result result = {0};
+	struct walk_cpu cpu;
+
+	backend->paging(vcpu, &cpu);
+	cpu.cr4 |= CR4_SMEP | CR4_SMAP;
+	cpu.rflags &= ~RFLAGS_AC;
+	if (cpu.cpl == 3 || walk_translate(&cpu, &table_memory, linear, access, &result))
+		return false;
+	*gpa = result.gpa;
+	return true;
 }

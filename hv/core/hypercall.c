@@ -18,7 +18,8 @@ static struct volume_facts {
 } volumes[BOOT_MAX_VOLUMES];
 static uint32_t volume_count;
 
-static const char counter_names[EXIT_REASONS][24] = {
+/* Exits, then what else is counted. */
+static const char counter_names[EXIT_REASONS + EXTRA_COUNTERS][24] = {
 	[EXIT_CPUID] = "cpuid",
 	[EXIT_MSR_READ] = "msr-read",
 	[EXIT_MSR_WRITE] = "msr-write",
@@ -33,6 +34,8 @@ static const char counter_names[EXIT_REASONS][24] = {
 	[EXIT_SHUTDOWN] = "triple-fault",
 	[EXIT_INVALID] = "invalid-state",
 	[EXIT_OTHER] = "other",
+	[EXIT_REASONS + EXTRA_RUN_AHEAD] = "run-ahead",
+	[EXIT_REASONS + EXTRA_RUN_AHEAD_MISSED] = "run-ahead-missed",
 };
 
 void hypercall_init(const struct boot_info *info)
@@ -97,9 +100,12 @@ static int64_t call_counter(uint64_t *gpr)
 {
 	uint64_t cpu = gpr[RCX], index = gpr[RDX];
 
-	if (cpu >= vcpu_count || index >= EXIT_REASONS)
+	if (cpu >= vcpu_count || index >= EXIT_REASONS + EXTRA_COUNTERS)
 		return HYPERCALL_PAST_END;
-	gpr[RBX] = __atomic_load_n(&vcpus[cpu]->counter[index], __ATOMIC_RELAXED);
+	const uint64_t *counter = index < EXIT_REASONS ? &vcpus[cpu]->counter[index]
+						       : &vcpus[cpu]->counter_extra[index - EXIT_REASONS];
+
+	gpr[RBX] = __atomic_load_n(counter, __ATOMIC_RELAXED);
 	memcpy(&gpr[RCX], counter_names[index], 8);
 	memcpy(&gpr[RDX], counter_names[index] + 8, 8);
 	memcpy(&gpr[RSI], counter_names[index] + 16, 8);

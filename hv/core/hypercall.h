@@ -18,7 +18,9 @@ enum hypercall_function {
 	 * rsi = (bus << 8 | device << 3 | function) | controller << 32. Words 1, 2: rbx, rcx, rdx = 24 bytes of
 	 * the header's UUID text each, NUL padded. */
 	HYPERCALL_VOLUME = 1,
-	/* rcx = CPU, rdx = counter. rbx = count; rcx, rdx, rsi = name as 24 ASCII bytes, NUL padded. */
+	/* rcx = CPU, rdx = counter. rbx = count; rcx, rdx, rsi = name as 24 ASCII bytes, NUL padded. All are
+	 * exits but those whose names begin with "run-ahead": accesses that needed no exit of their own, or
+	 * might not have. */
 	HYPERCALL_COUNTER = 2,
 	/* rcx = number of the first byte wanted. rbx = number of the first byte given (later when the ring has
 	 * moved on), rcx = bytes 0..16, rdx, rsi = text. */

@@ -15,6 +15,11 @@ struct mmio_hook {
 	/* An access of `size` 1, 2, 4 or 8 bytes inside the hook. Any CPU, no lock held. */
 	uint64_t (*read)(void *context, uint64_t offset, unsigned size);
 	void (*write)(void *context, uint64_t offset, unsigned size, uint64_t value);
+	/*
+	 * Optional: whether a guest that has just written at `offset` is likely to access
+	 * the hook again a few instructions later (hv/core/run_ahead.h).
+	 */
+	bool (*more)(void *context, uint64_t offset);
 	/* Kept by mmio_place and mmio_remove: */
 	uint64_t gpa, bytes; /* 4 KiB multiples; bytes 0 while it stands nowhere */
 	uint64_t revealed;   /* by vcpu index: whose view shows the copy */
@@ -58,5 +63,15 @@ int guest_store(void *vcpu, uint64_t linear, unsigned size, uint64_t value);
 
 /* Reads the bytes of the instruction at rip; returns how many could be read (0: a fault was injected). */
 unsigned guest_fetch(struct vcpu *vcpu, uint8_t bytes[INSN_MAX_BYTES]);
+
+/* One access of `size` 1, 2, 4 or 8 bytes to what is not hooked and not ours. */
+uint64_t guest_physical_load(uint64_t gpa, unsigned size);
+
+/*
+ * Translates an address for a supervisor's access without injecting anything. False where the
+ * processor would fault, at user pages, and in code of privilege level 3. Sets accessed and dirty
+ * bits as the access would.
+ */
+bool guest_peek(struct vcpu *vcpu, uint64_t linear, enum walk_access access, uint64_t *gpa);
 
 #endif

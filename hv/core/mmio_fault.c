@@ -4,6 +4,7 @@
 #include "hv/core/log.h"
 #include "hv/core/memory.h"
 #include "hv/core/mmio_find.h"
+#include "hv/core/run_ahead.h"
 #include <string.h>
 
 static void refuse(struct vcpu *vcpu, const char *what)
@@ -46,8 +47,11 @@ static void emulate(struct vcpu *vcpu)
 	memcpy(vcpu->gpr, cpu.gpr, sizeof(vcpu->gpr));
 	vcpu->rip = cpu.rip;
 	vcpu->rflags = cpu.rflags;
-	if (result == INSN_OK)
-		backend->retired(vcpu);
+	if (result != INSN_OK)
+		return;
+	backend->retired(vcpu);
+	if (vcpu->exit.fault.write)
+		run_ahead(vcpu, vcpu->exit.fault.gpa);
 }
 
 void mmio_fault(struct vcpu *vcpu)

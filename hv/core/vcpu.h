@@ -32,6 +32,13 @@ enum exit_reason {
 	EXIT_REASONS
 };
 
+/* What is counted beside exits. */
+enum extra_counter {
+	EXTRA_RUN_AHEAD,        /* an access that run-ahead reached: an exit saved */
+	EXTRA_RUN_AHEAD_MISSED, /* run-ahead stopped before one */
+	EXTRA_COUNTERS
+};
+
 struct cpu_exit {
 	enum exit_reason reason;
 	uint64_t code, info1, info2; /* as the processor gave them, for the log */
@@ -78,7 +85,7 @@ struct vcpu {
 	uint32_t host_nmis;            /* counted by the host's NMI handler */
 
 	uint64_t counter[EXIT_REASONS];
-	uint64_t counter_extra[8]; /* see hv/core/counters.h */
+	uint64_t counter_extra[EXTRA_COUNTERS];
 
 	uint32_t latched_cf8; /* last PCI address written at port CF8 by this CPU */
 	uint64_t stack_guard;

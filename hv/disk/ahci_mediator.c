@@ -11,6 +11,7 @@
 #include "hv/core/memory.h"
 #include "hv/core/mmio.h"
 #include "storage/ahci/ahci.h"
+#include "storage/ahci/registers.h"
 #include <string.h>
 
 #define MAX_HBAS        4
@@ -90,6 +91,13 @@ static void hook_write(void *context, uint64_t offset, unsigned size, uint64_t v
 	struct hba *hba = context;
 
 	ahci_write(hba->ahci, (uint32_t)offset, size, value);
+}
+
+/* A driver that queues a command announces it in PxSACT and issues it in PxCI. */
+static bool hook_more(void *context, uint64_t offset)
+{
+	(void)context;
+	return offset >= HBA_PORTS && offset % HBA_PORT_BYTES == PORT_SACT;
 }
 
 /* Where the HBA answers now, or 0 when it does not. */
@@ -191,7 +199,8 @@ static int take_over(struct hba *hba)
 	config.arena_bytes = AHCI_MEDIATOR_ARENA;
 	config.arena = memory_take(config.arena_bytes, PAGE);
 	hba->env = (struct ahci_env){hba, reg_read, reg_write, guest_ram, bus_address, copy_arm, copy_disarm};
-	hba->hook = (struct mmio_hook){.name = "ahci", .context = hba, .read = hook_read, .write = hook_write};
+	hba->hook = (struct mmio_hook){.name = "ahci", .context = hba, .read = hook_read, .write = hook_write,
+		.more = hook_more};
 	hba->abar = current_abar(hba);
 	if (!config.arena || config.arena_bytes < ahci_arena_bytes(disks) || !hba->abar || mmio_add(&hba->hook))
 		return -1;

@@ -112,3 +112,8 @@ uint8_t svm_cpl(struct vcpu *vcpu)
 {
 	return vmcb_of(vcpu)->cpl;
 }
+
+bool svm_debugged(struct vcpu *vcpu)
+{
+	return vcpu->rflags & RFLAGS_TF || vmcb_of(vcpu)->dr7 & DR7_ENABLED;
+}

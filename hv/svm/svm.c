@@ -221,6 +221,7 @@ const struct cpu_backend svm_backend = {
 	.write_efer = svm_write_efer,
 	.read_cr4 = svm_read_cr4,
 	.cpl = svm_cpl,
+	.debugged = svm_debugged,
 	.nmi_window = svm_window,
 	.after_nmi = svm_after_nmi,
 	.trap_port = svm_trap_port,

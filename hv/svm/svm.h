@@ -32,6 +32,7 @@ uint64_t svm_read_efer(struct vcpu *vcpu);
 void svm_write_efer(struct vcpu *vcpu, uint64_t value);
 uint64_t svm_read_cr4(struct vcpu *vcpu);
 uint8_t svm_cpl(struct vcpu *vcpu);
+bool svm_debugged(struct vcpu *vcpu);
 
 /* event.c: exceptions and NMIs. */
 void svm_inject_exception(struct vcpu *vcpu, enum exception vector, bool has_error, uint32_t error);

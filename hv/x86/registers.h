@@ -22,6 +22,8 @@
 #define CR4_SMAP    (1ull << 21)
 #define CR4_PKE     (1ull << 22)
 
+#define DR7_ENABLED 0xffull /* L0 G0 .. L3 G3 */
+
 #define EFER_SCE   (1ull << 0)
 #define EFER_LME   (1ull << 8)
 #define EFER_LMA   (1ull << 10)
