@@ -33,20 +33,22 @@ void ata_disk_reset(struct ata_disk *disk)
 	disk->multiple = 16;
 }
 
+/* Field by field on zeroes: the padding is part of a machine's state, and is compared. */
 struct ata_command ata_command_parse(const uint8_t fis[20])
 {
-	return (struct ata_command){
-		.command = fis[2],
-		.device = fis[7],
-		.control = fis[15],
-		.update = fis[1] & 0x80,
-		.features = (uint16_t)(fis[3] | fis[11] << 8),
-		.count = (uint16_t)(fis[12] | fis[13] << 8),
-		.lba = (uint64_t)fis[4] | (uint64_t)fis[5] << 8 | (uint64_t)fis[6] << 16 |
-		       (uint64_t)fis[8] << 24 | (uint64_t)fis[9] << 32 | (uint64_t)fis[10] << 40,
-		.auxiliary = (uint32_t)fis[16] | (uint32_t)fis[17] << 8 | (uint32_t)fis[18] << 16 |
-			     (uint32_t)fis[19] << 24,
-	};
+	struct ata_command c;
+
+	memset(&c, 0, sizeof(c));
+	c.command = fis[2];
+	c.device = fis[7];
+	c.control = fis[15];
+	c.update = fis[1] & 0x80;
+	c.features = (uint16_t)(fis[3] | fis[11] << 8);
+	c.count = (uint16_t)(fis[12] | fis[13] << 8);
+	c.lba = (uint64_t)fis[4] | (uint64_t)fis[5] << 8 | (uint64_t)fis[6] << 16 | (uint64_t)fis[8] << 24 |
+		(uint64_t)fis[9] << 32 | (uint64_t)fis[10] << 40;
+	memcpy(&c.auxiliary, fis + 16, 4);
+	return c;
 }
 
 bool ata_is_ncq(uint8_t opcode)

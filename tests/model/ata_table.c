@@ -8,78 +8,78 @@
 #define BLOCKS .known = true, .unit = ATA_BLOCKS, .wide = true
 
 static const struct ata_row rows[256] = {
-	[0x00] = {NONE		      },
-	[0x06] = {				      BLOCKS,  .direction = ATA_OUT}, /* DATA SET MANAGEMENT */
-	[0x10] = {				      NONE		      }, /* RECALIBRATE */
-	[0x20] = {				   READ,			.pio = true}, /* READ SECTORS */
-	[0x21] = {							READ,			.pio = true}, /* without retries */
-	[0x24] = {							READ,		.wide = true, .pio = true}, /* READ SECTORS EXT */
-	[0x25] = {						READ,		.wide = true}, /* READ DMA EXT */
-	[0x27] = {				      NONE,		.wide = true}, /* READ NATIVE MAX ADDRESS EXT */
-	[0x29] = {				      READ,		.wide = true, .pio = true, .multiple = true}, /* READ MULTIPLE EXT */
-	[0x2a] = {			   READ,			.wide = true, .dangerous = true}, /* READ STREAM DMA EXT */
-	[0x2b] = {			     READ,	.wide = true, .pio = true, .dangerous = true}, /* READ STREAM EXT */
-	[0x2f] = {					  .known = true,	 .direction = ATA_IN, .unit = ATA_LOG, .wide = true, .pio = true},
-	[0x30] = {				WRITE,			 .pio = true},
-	[0x31] = {	  WRITE,	 .pio = true},
-	[0x34] = {				WRITE,			 .wide = true, .pio = true},
-	[0x35] = {		       WRITE,			 .wide = true},
-	[0x37] = {						  NONE,			.wide = true, .dangerous = true}, /* SET MAX ADDRESS EXT */
-	[0x39] = {		       WRITE,		 .wide = true, .pio = true, .multiple = true},
-	[0x3a] = {						WRITE,.wide = true, .dangerous = true},
-	[0x3b] = {			  WRITE,.wide = true, .pio = true, .dangerous = true},
-	[0x3d] = {	  WRITE,			 .wide = true}, /* FUA */
-	[0x3f] = {	  BLOCKS,	  .direction = ATA_OUT, .pio = true, .dangerous = true}, /* WRITE LOG EXT */
-	[0x40] = {					   .known = true,			 .unit = ATA_VERIFY},
-	[0x41] = {					  .known = true,			 .unit = ATA_VERIFY},
-	[0x42] = {			     .known = true,	 .unit = ATA_VERIFY, .wide = true},
-	[0x45] = {					  NONE,.wide = true, .dangerous = true}, /* WRITE UNCORRECTABLE EXT */
-	[0x47] = {			      .known = true,.direction = ATA_IN, .unit = ATA_LOG, .wide = true},
-	[0x57] = {		       BLOCKS,			  .direction = ATA_OUT, .dangerous = true}, /* WRITE LOG DMA EXT */
-	[0x5c] = {	  BLOCKS,			  .direction = ATA_IN, .pio = true, .dangerous = true}, /* TRUSTED RECEIVE */
-	[0x5e] = {	  BLOCKS,			  .direction = ATA_OUT, .pio = true, .dangerous = true}, /* TRUSTED SEND */
-	[0x60] = {		  READ,		.wide = true, .ncq = true},
-	[0x61] = {					       WRITE,			 .wide = true, .ncq = true},
-	[0x63] = {				      NONE,		.wide = true, .ncq = true, .dangerous = true},
-	[0x64] = {  BLOCKS,	  .ncq = true, .direction = ATA_OUT, .dangerous = true},
-	[0x65] = {					       BLOCKS,.ncq = true, .direction = ATA_IN, .dangerous = true},
-	[0x70] = { NONE		      },
-	[0x90] = {	  NONE    },
-	[0x91] = {					  NONE},
-	[0x92] = {	  BLOCKS,			  .direction = ATA_OUT, .pio = true, .dangerous = true}, /* DOWNLOAD MICROCODE */
-	[0x93] = {				      BLOCKS,		  .direction = ATA_OUT, .dangerous = true},
-	[0xb0] = {						.known = true,.unit = ATA_SMART, .pio = true},
-	[0xb1] = {		   NONE,			.dangerous = true}, /* DEVICE CONFIGURATION */
-	[0xb4] = {NONE,	.wide = true, .dangerous = true},
-	[0xc0] = {					  NONE,	.dangerous = true}, /* CFA ERASE */
-	[0xc4] = {		   READ,			.pio = true, .multiple = true},
-	[0xc5] = {	  WRITE,	 .pio = true, .multiple = true},
-	[0xc6] = {		       NONE		      },
-	[0xc8] = {				       READ		      },
-	[0xc9] = {	  READ		      },
-	[0xca] = {	  WRITE    },
-	[0xcb] = {					  WRITE},
-	[0xce] = {		  WRITE,		 .wide = true, .pio = true, .multiple = true},
-	[0xe0] = {NONE		      },
-	[0xe1] = {				     NONE		      },
-	[0xe2] = {							   NONE    },
-	[0xe3] = {					  NONE   },
-	[0xe4] = {					 .known = true,.unit = ATA_ONE_BLOCK, .direction = ATA_IN, .pio = true},
-	[0xe5] = {		  NONE		      },
-	[0xe6] = {				   NONE		      },
-	[0xe7] = {				 NONE		      },
-	[0xe8] = {.known = true,	 .unit = ATA_ONE_BLOCK, .direction = ATA_OUT, .pio = true},
-	[0xea] = {				 NONE		      },
-	[0xec] = {		      .known = true, .unit = ATA_ONE_BLOCK, .direction = ATA_IN, .pio = true},
-	[0xef] = {			   NONE		      },
-	[0xf1] = {								  .known = true,			 .unit = ATA_ONE_BLOCK, .direction = ATA_OUT, .pio = true, .dangerous = true},
-	[0xf2] = {.known = true,			 .unit = ATA_ONE_BLOCK, .direction = ATA_OUT, .pio = true, .dangerous = true},
-	[0xf3] = {	  NONE,		.dangerous = true},
-	[0xf4] = {.known = true,		 .unit = ATA_ONE_BLOCK, .direction = ATA_OUT, .pio = true, .dangerous = true},
-	[0xf5] = {						NONE,	.dangerous = true},
-	[0xf6] = {	  .known = true,			 .unit = ATA_ONE_BLOCK, .direction = ATA_OUT, .pio = true, .dangerous = true},
-	[0xf8] = {	  NONE},
-	[0xf9] = {		  NONE,			.dangerous = true},
+	[0x00] = {NONE},
+	[0x06] = {BLOCKS, .direction = ATA_OUT},		       /* DATA SET MANAGEMENT */
+	[0x10] = {NONE},					       /* RECALIBRATE */
+	[0x20] = {READ, .pio = true},				       /* READ SECTORS */
+	[0x21] = {READ, .pio = true},				       /* without retries */
+	[0x24] = {READ, .wide = true, .pio = true},		       /* READ SECTORS EXT */
+	[0x25] = {READ, .wide = true},				       /* READ DMA EXT */
+	[0x27] = {NONE, .wide = true},				       /* READ NATIVE MAX ADDRESS EXT */
+	[0x29] = {READ, .wide = true, .pio = true, .multiple = true},  /* READ MULTIPLE EXT */
+	[0x2a] = {READ, .wide = true, .dangerous = true},	       /* READ STREAM DMA EXT */
+	[0x2b] = {READ, .wide = true, .pio = true, .dangerous = true}, /* READ STREAM EXT */
+	[0x2f] = {.known = true, .direction = ATA_IN, .unit = ATA_LOG, .wide = true, .pio = true},
+	[0x30] = {WRITE, .pio = true},
+	[0x31] = {WRITE, .pio = true},
+	[0x34] = {WRITE, .wide = true, .pio = true},
+	[0x35] = {WRITE, .wide = true},
+	[0x37] = {NONE, .wide = true, .dangerous = true}, /* SET MAX ADDRESS EXT */
+	[0x39] = {WRITE, .wide = true, .pio = true, .multiple = true},
+	[0x3a] = {WRITE, .wide = true, .dangerous = true},
+	[0x3b] = {WRITE, .wide = true, .pio = true, .dangerous = true},
+	[0x3d] = {WRITE, .wide = true},						 /* FUA */
+	[0x3f] = {BLOCKS, .direction = ATA_OUT, .pio = true, .dangerous = true}, /* WRITE LOG EXT */
+	[0x40] = {.known = true, .unit = ATA_VERIFY},
+	[0x41] = {.known = true, .unit = ATA_VERIFY},
+	[0x42] = {.known = true, .unit = ATA_VERIFY, .wide = true},
+	[0x45] = {NONE, .wide = true, .dangerous = true}, /* WRITE UNCORRECTABLE EXT */
+	[0x47] = {.known = true, .direction = ATA_IN, .unit = ATA_LOG, .wide = true},
+	[0x57] = {BLOCKS, .direction = ATA_OUT, .dangerous = true},		 /* WRITE LOG DMA EXT */
+	[0x5c] = {BLOCKS, .direction = ATA_IN, .pio = true, .dangerous = true},	 /* TRUSTED RECEIVE */
+	[0x5e] = {BLOCKS, .direction = ATA_OUT, .pio = true, .dangerous = true}, /* TRUSTED SEND */
+	[0x60] = {READ, .wide = true, .ncq = true},
+	[0x61] = {WRITE, .wide = true, .ncq = true},
+	[0x63] = {NONE, .wide = true, .ncq = true, .dangerous = true},
+	[0x64] = {BLOCKS, .ncq = true, .direction = ATA_OUT, .dangerous = true},
+	[0x65] = {BLOCKS, .ncq = true, .direction = ATA_IN, .dangerous = true},
+	[0x70] = {NONE},
+	[0x90] = {NONE},
+	[0x91] = {NONE},
+	[0x92] = {BLOCKS, .direction = ATA_OUT, .pio = true, .dangerous = true}, /* DOWNLOAD MICROCODE */
+	[0x93] = {BLOCKS, .direction = ATA_OUT, .dangerous = true},
+	[0xb0] = {.known = true, .unit = ATA_SMART, .pio = true},
+	[0xb1] = {NONE, .dangerous = true}, /* DEVICE CONFIGURATION */
+	[0xb4] = {NONE, .wide = true, .dangerous = true},
+	[0xc0] = {NONE, .dangerous = true}, /* CFA ERASE */
+	[0xc4] = {READ, .pio = true, .multiple = true},
+	[0xc5] = {WRITE, .pio = true, .multiple = true},
+	[0xc6] = {NONE},
+	[0xc8] = {READ},
+	[0xc9] = {READ},
+	[0xca] = {WRITE},
+	[0xcb] = {WRITE},
+	[0xce] = {WRITE, .wide = true, .pio = true, .multiple = true},
+	[0xe0] = {NONE},
+	[0xe1] = {NONE},
+	[0xe2] = {NONE},
+	[0xe3] = {NONE},
+	[0xe4] = {.known = true, .unit = ATA_ONE_BLOCK, .direction = ATA_IN, .pio = true},
+	[0xe5] = {NONE},
+	[0xe6] = {NONE},
+	[0xe7] = {NONE},
+	[0xe8] = {.known = true, .unit = ATA_ONE_BLOCK, .direction = ATA_OUT, .pio = true},
+	[0xea] = {NONE},
+	[0xec] = {.known = true, .unit = ATA_ONE_BLOCK, .direction = ATA_IN, .pio = true},
+	[0xef] = {NONE},
+	[0xf1] = {.known = true, .unit = ATA_ONE_BLOCK, .direction = ATA_OUT, .pio = true, .dangerous = true},
+	[0xf2] = {.known = true, .unit = ATA_ONE_BLOCK, .direction = ATA_OUT, .pio = true, .dangerous = true},
+	[0xf3] = {NONE, .dangerous = true},
+	[0xf4] = {.known = true, .unit = ATA_ONE_BLOCK, .direction = ATA_OUT, .pio = true, .dangerous = true},
+	[0xf5] = {NONE, .dangerous = true},
+	[0xf6] = {.known = true, .unit = ATA_ONE_BLOCK, .direction = ATA_OUT, .pio = true, .dangerous = true},
+	[0xf8] = {NONE},
+	[0xf9] = {NONE, .dangerous = true},
 };
 
 const struct ata_row *ata_row(uint8_t opcode)
@@ -117,18 +117,8 @@ uint8_t ata_log_read(struct ata_disk *disk, const struct ata_command *command, u
 	uint16_t page = (uint16_t)((command->lba >> 8 & 0xff) | (command->lba >> 32 & 0xff) << 8);
 	static const struct {
 		uint8_t log, pages;
-	} directory[] = {
-		{0x03, 1},
-		   {0x04, 8},
-		      {0x06, 1},
-		 {0x07, 1},
-		    {0x10, 1},
-		       {0x11, 1},
-		  {0x12, 1},
-		     {0x13, 1},
-		{0x30, 9},
-		   {0xe0, 1}
-	    };
+	} directory[] = {{0x03, 1}, {0x04, 8}, {0x06, 1}, {0x07, 1}, {0x10, 1}, {0x11, 1}, {0x12, 1},
+		{0x13, 1}, {0x30, 9}, {0xe0, 1}};
 
 	if (log == 0) {
 		data[0] = 1; /* version, then the pages of each log */

@@ -172,7 +172,7 @@ uint32_t hba_read(struct hba *hba, uint32_t offset)
 
 	hba->reads++;
 	if (hba->access)
-		hba->access(hba->access_context);
+		hba->access(hba->access_context, offset);
 	settle(hba);
 	switch (offset) {
 	case ABAR_CAP:
@@ -322,7 +322,7 @@ void hba_write(struct hba *hba, uint32_t offset, uint32_t value)
 {
 	hba->writes++;
 	if (hba->access)
-		hba->access(hba->access_context);
+		hba->access(hba->access_context, offset);
 	if (offset == ABAR_GHC) {
 		if (value & ABAR_GHC_HR)
 			reset(hba);

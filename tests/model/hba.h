@@ -98,7 +98,7 @@ struct hba {
 	bool message; /* an MSI was sent and not yet taken: hba_take_interrupt() */
 	uint64_t reads, writes;
 	/* Called before every register access; exploration lets the device go on here. May be NULL. */
-	void (*access)(void *context);
+	void (*access)(void *context, uint32_t offset);
 	void *access_context;
 };
 

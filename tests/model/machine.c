@@ -142,17 +142,18 @@ void machine_plain(const struct machine *m, unsigned port, uint64_t lba, uint64_
 	}
 }
 
-void machine_take_over(struct machine *m, size_t arena_bytes, bool never_armed)
+void machine_take_over(struct machine *m, const struct machine_options *options)
 {
 	struct ahci_config config = {
 		.env = &m->env,
 		.arena = m->bus.arena,
-		.arena_bytes = arena_bytes,
-		.disk = {[0] = &m->map[0], [3] = &m->map[3]},
+		.arena_bytes = m->bus.arena_bytes,
+		.disk = {[0] = &m->map[0], [3] = options->one_port ? NULL : &m->map[3]},
 	};
+	bool never = options->never_armed;
 
-	m->env = (struct ahci_env){m, reg_read, reg_write, guest_ram, bus_address,
-		never_armed ? NULL : copy_arm, never_armed ? NULL : copy_disarm};
+	m->env = (struct ahci_env){m, reg_read, reg_write, guest_ram, bus_address, never ? NULL : copy_arm,
+		never ? NULL : copy_disarm};
 	m->ahci = ahci_init(&config);
 }
 
@@ -176,11 +177,12 @@ void machine_init(struct machine *m, const struct machine_options *options)
 	if (add_ranges(m, 0, options->cipher_a ? options->cipher_a : lba_size) ||
 		add_ranges(m, 3, options->cipher_a ? options->cipher_a : lba_size))
 		abort();
+	m->hba.port[3].strict = !options->one_port;
 	m->hba.port[1].strict = false; /* the guest drives that port itself */
 	for (unsigned i = 0; i < 4; i++)
 		if (i != 2)
 			fill_disk(m, i);
-	machine_take_over(m, arena, options->never_armed);
+	machine_take_over(m, options);
 }
 
 void machine_free(struct machine *m)

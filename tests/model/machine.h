@@ -24,6 +24,7 @@ struct machine_options {
 	uint64_t ram_bytes; /* 0: 32 MiB */
 	size_t arena_bytes; /* 0: the least and 4 MiB */
 	unsigned slots;	    /* 0: 32 */
+	bool one_port;	      /* port 3 is not protected either: a smaller arena */
 	bool never_armed;   /* no copy_arm */
 };
 
@@ -45,7 +46,7 @@ struct machine {
 void machine_init(struct machine *m, const struct machine_options *options);
 void machine_free(struct machine *m);
 /* Gives the HBA to the mediator; machine_init() does it. */
-void machine_take_over(struct machine *m, size_t arena_bytes, bool never_armed);
+void machine_take_over(struct machine *m, const struct machine_options *options);
 
 uint32_t machine_read(struct machine *m, unsigned cpu, uint32_t offset);
 void machine_write(struct machine *m, unsigned cpu, uint32_t offset, uint32_t value);
