@@ -5,6 +5,8 @@
 #include "storage/port.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <termios.h>
@@ -33,22 +35,36 @@ void secrets_free(struct secrets *s)
 	munmap(s, sizeof *s);
 }
 
-/* Reads up to a newline (`line`) or the end. Returns bytes, or -1: error or too long. */
-static ssize_t read_secret(int fd, char *buffer, size_t capacity, int line)
+/* Reads up to the end of the file. Returns bytes, or -1: error or too long. */
+static ssize_t read_all(int fd, char *buffer, size_t capacity)
 {
 	size_t have = 0;
 
 	for (;;) {
-		ssize_t got = have < capacity ? read(fd, buffer + have, line ? 1 : capacity - have) : -1;
+		ssize_t got = have < capacity ? read(fd, buffer + have, capacity - have) : -1;
 
-		if (got < 0)
-			return -1;
-		if (!got)
-			return have;
+		if (got <= 0)
+			return got ? -1 : (ssize_t)have;
 		have += got;
-		if (line && buffer[have - 1] == '\n')
-			return have - 1;
 	}
+}
+
+/*
+ * Reads a line without its newline. Returns bytes, or -1: error, too long, or a
+ * signal. `waiting` is the signal mask while it waits; the signals that shall end
+ * the wait are blocked otherwise, so that none is missed just before it.
+ */
+static ssize_t read_line(int fd, char *buffer, size_t capacity, const sigset_t *waiting)
+{
+	struct pollfd input = {.fd = fd, .events = POLLIN};
+
+	for (size_t have = 0; have < capacity; have++) {
+		if (ppoll(&input, 1, NULL, waiting) != 1 || read(fd, buffer + have, 1) != 1)
+			return -1;
+		if (buffer[have] == '\n')
+			return have;
+	}
+	return -1;
 }
 
 static int from_file(struct secrets *s, const char *file)
@@ -61,7 +77,7 @@ static int from_file(struct secrets *s, const char *file)
 		log_error("%s: %s", file, strerror(errno));
 		return EXITS_FAILED;
 	}
-	bytes = read_secret(fd, s->passphrase, sizeof s->passphrase, 0);
+	bytes = read_all(fd, s->passphrase, sizeof s->passphrase);
 	if (!standard_input)
 		close(fd);
 	if (bytes < 0) {
@@ -77,19 +93,27 @@ static int from_file(struct secrets *s, const char *file)
 static ssize_t ask(int terminal, const char *prompt, char *buffer)
 {
 	struct termios shown, hidden;
+	sigset_t ending, before;
 	ssize_t bytes;
 
 	if (tcgetattr(terminal, &shown))
 		return -1;
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGTERM);
+	sigaddset(&ending, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ending, &before);
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)ECHO;
-	if (tcsetattr(terminal, TCSAFLUSH, &hidden))
-		return -1;
-	/* Only now: what is typed in answer shall not be echoed, nor flushed. */
-	dprintf(terminal, "%s", prompt);
-	bytes = read_secret(terminal, buffer, PASSPHRASE_MAX, 1);
-	tcsetattr(terminal, TCSAFLUSH, &shown);
-	dprintf(terminal, "\n");
+	bytes = -1;
+	if (!tcsetattr(terminal, TCSAFLUSH, &hidden)) {
+		/* Only now: what is typed in answer shall not be echoed, nor flushed. */
+		dprintf(terminal, "%s", prompt);
+		bytes = read_line(terminal, buffer, PASSPHRASE_MAX, &before);
+		tcsetattr(terminal, TCSAFLUSH, &shown);
+		dprintf(terminal, "\n");
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return bytes;
 }
 

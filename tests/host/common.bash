@@ -2,13 +2,39 @@
 # Sourced by the tests of the underseal command: small disks, cheap key derivation, one judge.
 set -euo pipefail
 make -s tool T= >/dev/null
-underseal=$PWD/build/underseal
+root=$PWD
 judge="/usr/bin/python3 $PWD/tests/host/judge.py"
 mkgpt="/usr/bin/python3 $PWD/tests/host/mkgpt.py"
 here=$PWD/tests/host
-work=$(mktemp -d)
+# In memory where there is room: these tests sync thousands of times, and lose processes, not power.
+memory=$(df --output=avail -m /dev/shm 2>/dev/null | tail -n 1) || memory=0
+if [ "${memory:-0}" -gt 512 ]; then
+	work=$(mktemp -d -p /dev/shm)
+else
+	work=$(mktemp -d)
+fi
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+
+# libcryptsetup measures for seconds how fast this machine is, by its own CPU time; here that time flies.
+cat >fast.c <<'END'
+#include <string.h>
+#include <sys/resource.h>
+int getrusage(__rusage_who_t who, struct rusage *usage)
+{
+	static long seconds;
+
+	(void)who;
+	memset(usage, 0, sizeof *usage);
+	usage->ru_utime.tv_sec = seconds++;
+	return 0;
+}
+END
+gcc -shared -fPIC -D_GNU_SOURCE -o fast.so fast.c
+printf '#!/bin/sh\nexec env LD_PRELOAD="%s${LD_PRELOAD:+:$LD_PRELOAD}" %s "$@"\n' "$work/fast.so" "$root/build/underseal" >underseal
+chmod +x underseal
+underseal=$work/underseal
+
 printf 'correct horse\n' >pass
 printf 'battery staple\n' >wrong
 cheap=(--passphrase-file pass --pbkdf-memory 64 --iter-time 1)

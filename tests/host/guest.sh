@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # status, stat and log inside a guest: against a hypervisor played by a C function, and against none.
 source tests/host/common.bash
-root=$(dirname "$(dirname "$underseal")")
 
 echo "== no hypervisor answers"
 for command in status stat log; do

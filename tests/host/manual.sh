@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The manual page, --help and the completion name the same options and exit codes as the code.
 source tests/host/common.bash
-root=$(dirname "$(dirname "$underseal")")
 "$underseal" --help >help
 
 sed -n 's/.*{"\([a-z-]*\)",[[:space:]]*\(required\|no\)_argument.*/\1/p' "$root"/installer/command_*.c | sort -u >options

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A disk behind VMD, a RAID controller or RST remapping is recognised in sysfs, here in small copies of it.
 source tests/host/common.bash
-root=$(dirname "$(dirname "$underseal")")
 cat >ask.c <<'END'
 #include "installer/remap.h"
 #include <stdio.h>
