@@ -7,6 +7,7 @@ nothing with underseal: stock cryptsetup gives the volume key, python3-cryptogra
 decrypts, and every byte outside the partition, the new GPT entry and the header
 partition must be as it was.
 """
+import hashlib
 import json
 import os
 import struct
@@ -108,6 +109,13 @@ def main():
         decryptor = Cipher(algorithms.AES(key), modes.XTS(struct.pack("<QQ", at // 512, 0))).decryptor()
         if decryptor.update(cipher_text[at:at + sector]) != plain[at:at + sector]:
             sys.exit(f"byte {at} of the partition does not decrypt to what it was")
+
+    image.seek(header_part[2])
+    header_bytes = image.read(header_part[3])
+    chunks = {header_bytes[at:at + 32] for at in range(0, len(header_bytes), 32)}
+    for at in range(0, size, 4096):
+        if hashlib.sha256(plain[at:at + 4096]).digest() in chunks:
+            sys.exit(f"the header partition still has the checksum of the plaintext at byte {at}")
 
     allowed = sorted(tables + [(start, size), header_part[2:4]])
     at, end = 0, os.path.getsize(original_name)

@@ -13,7 +13,7 @@ untouched() {
 }
 
 echo "== the command line"
-$mkgpt disk 24 512 esp:1024:1024 linux:4096:8192 linux:12288:-
+$mkgpt disk 8 512 esp:1024:512 linux:2048:2048 linux:4096:-
 untouched 2 'partition N is missing' disk --offline "${cheap[@]}"
 untouched 3 'offline is missing' disk --partition 2 "${cheap[@]}"
 untouched 2 '512 or 4096' disk --partition 2 --offline "${cheap[@]}" --sector-size 1024
@@ -41,11 +41,11 @@ untouched 3 'no partition 7' disk --partition 7 --offline "${cheap[@]}"
 untouched 3 'EFI system partition' disk --partition 1 --offline "${cheap[@]}"
 untouched 3 'not both are multiples of 4096' disk --partition 3 --offline "${cheap[@]}" --sector-size 4096
 untouched 3 'no free space' disk --partition 2 --offline "${cheap[@]}" --header-size 16
-printf 'LUKS\xba\xbe' | dd of=disk bs=1M seek=4 conv=notrunc status=none
+printf 'LUKS\xba\xbe' | dd of=disk bs=1M seek=2 conv=notrunc status=none
 untouched 3 'holds a LUKS header' disk --partition 2 --offline "${cheap[@]}"
-$mkgpt disk 24 4096 linux:8192:-
+$mkgpt disk 8 4096 linux:4096:-
 untouched 3 'sectors are of 4096 bytes' disk --partition 1 --offline "${cheap[@]}" --sector-size 512
-$mkgpt disk 24 512 linux:20:-
+$mkgpt disk 8 512 linux:20:-
 untouched 3 'no free space' disk --partition 1 --offline "${cheap[@]}"
 
 echo "== the table"
@@ -53,16 +53,16 @@ head -c 4M /dev/urandom >disk
 untouched 3 'no GPT' disk --partition 1 --offline "${cheap[@]}"
 
 echo "== already protected, or protected as something else"
-$mkgpt disk 24 512 linux:20480:2048
-$underseal protect disk --partition 1 --offline "${cheap[@]}" 2>/dev/null
+$mkgpt disk 8 512 linux:4096:2048
+$underseal protect disk --partition 1 --offline "${cheap[@]}" --header-size 1 2>/dev/null
 untouched 3 'protected already' disk --partition 1 --offline "${cheap[@]}"
 untouched 3 'header partition of underseal' disk --partition 2 --offline "${cheap[@]}"
 uuid=$(sgdisk -i 1 disk | sed -n 's/^Partition unique GUID: //p')
-sgdisk -d 1 -n 1:40960:45054 -u "1:$uuid" disk >/dev/null
+sgdisk -d 1 -n 1:8192:12286 -u "1:$uuid" disk >/dev/null
 untouched 3 'moved or resized' disk --partition 1 --offline "${cheap[@]}"
 
 echo "== in use"
-$mkgpt disk 24 512 linux:20480:2048
+$mkgpt disk 8 512 linux:4096:2048
 /usr/bin/python3 -c '
 import fcntl, struct, sys, time
 f = open("disk", "r+b")
