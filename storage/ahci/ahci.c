@@ -30,21 +30,43 @@ static void collect_port(struct ahci *ahci, unsigned number)
 		return;
 	port_lock(&port->lock);
 	collect(ahci, number, &scope);
-	/* A port that waited for memory of another one's. */
+	cipher_end(&scope);
+	port_unlock(&port->lock);
+}
+
+static void issue_starved(struct ahci *ahci, unsigned number)
+{
+	struct port *port = &ahci->port[number];
+	struct cipher_scope scope = {.saved = false};
+
+	port_lock(&port->lock);
 	issue_waiting(ahci, number, &scope);
 	cipher_end(&scope);
 	port_unlock(&port->lock);
 }
 
+/*
+ * At the end of every access: ports that waited for memory which another port gave
+ * back may never see an interrupt of their own to go on by. A port that starves
+ * after the look at `given` sees the memory at the end of its own access.
+ */
+static void serve_starved(struct ahci *ahci)
+{
+	struct pool *pool = &ahci->pool;
+
+	if (!__atomic_load_n(&pool->starved, __ATOMIC_SEQ_CST) ||
+	    !__atomic_exchange_n(&pool->given, false, __ATOMIC_SEQ_CST))
+		return;
+	for (uint32_t rest = __atomic_exchange_n(&pool->starved, 0, __ATOMIC_SEQ_CST); rest; rest &= rest - 1)
+		issue_starved(ahci, (unsigned)__builtin_ctz(rest));
+}
+
 /* The device's value first; then everything it implies is collected. */
 static uint32_t read_is(struct ahci *ahci)
 {
-	uint32_t is = device_read(ahci, HBA_IS), busy = is;
+	uint32_t is = device_read(ahci, HBA_IS);
 
-	for (unsigned i = 0; i < AHCI_PORTS; i++)
-		if (ahci->port[i].waiting)
-			busy |= 1u << i;
-	for (uint32_t rest = busy & ahci->implemented; rest; rest &= rest - 1)
+	for (uint32_t rest = is & ahci->implemented; rest; rest &= rest - 1)
 		collect_port(ahci, (unsigned)__builtin_ctz(rest));
 	copy_arm_if_owed(ahci, is);
 	return is;
@@ -125,6 +147,7 @@ uint64_t ahci_read(struct ahci *ahci, uint32_t offset, unsigned size)
 		value |= (word & (0xffffffffull >> 8 * (4 - part))) << 8 * done;
 		done += part;
 	}
+	serve_starved(ahci);
 	return value;
 }
 
@@ -141,6 +164,7 @@ void ahci_write(struct ahci *ahci, uint32_t offset, unsigned size, uint64_t valu
 		write_word(ahci, at, word);
 		done += part;
 	}
+	serve_starved(ahci);
 }
 
 const void *ahci_copy(const struct ahci *ahci)

@@ -61,4 +61,5 @@ void pool_give(struct pool *pool, uint8_t *memory, uint32_t bytes)
 	if (first < pool->first_free)
 		pool->first_free = first;
 	port_unlock(&pool->lock);
+	__atomic_store_n(&pool->given, true, __ATOMIC_SEQ_CST);
 }

@@ -97,6 +97,8 @@ struct pool {
 	uint32_t pages;
 	uint32_t first_free; /* nothing is free below */
 	uint32_t *used;      /* a bit a page */
+	uint32_t starved;    /* ports with a command that found too little; atomic */
+	bool given;          /* memory came back since they asked; atomic */
 };
 
 struct ahci {

@@ -328,8 +328,10 @@ void issue_waiting(struct ahci *ahci, unsigned number, struct cipher_scope *scop
 		int result = prepare(ahci, port, (unsigned)tag, scope);
 
 		/* Commands keep their order: what comes later waits behind this one. */
-		if (result > 0)
+		if (result > 0) {
+			__atomic_or_fetch(&ahci->pool.starved, 1u << number, __ATOMIC_SEQ_CST);
 			break;
+		}
 		if (result < 0) {
 			release_bounce(ahci, slot);
 			prepare_refusal(ahci, port, (unsigned)tag);
