@@ -169,18 +169,17 @@ void machine_init(struct machine *m, const struct machine_options *options)
 	m->allocated = FIRST_ALLOCATION;
 	for (unsigned i = 0; i < 4; i++) {
 		make_key(&m->key[i], i);
-		if (i == 2)
+		if (i == 2 || (i && options->one_port))
 			continue;
 		ata_disk_init(&m->disk[i], lba_size, options->sectors ? options->sectors : 4096);
 		hba_connect(&m->hba, i, &m->disk[i]);
 	}
-	if (add_ranges(m, 0, options->cipher_a ? options->cipher_a : lba_size) ||
-		add_ranges(m, 3, options->cipher_a ? options->cipher_a : lba_size))
-		abort();
-	m->hba.port[3].strict = !options->one_port;
+	for (unsigned i = 0; i < 4; i += 3)
+		if (m->disk[i].medium && add_ranges(m, i, options->cipher_a ? options->cipher_a : lba_size))
+			abort();
 	m->hba.port[1].strict = false; /* the guest drives that port itself */
 	for (unsigned i = 0; i < 4; i++)
-		if (i != 2)
+		if (m->disk[i].medium)
 			fill_disk(m, i);
 	machine_take_over(m, options);
 }

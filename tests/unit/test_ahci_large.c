@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #define MIB	 (1024ull * 1024)
-#define SECTORS	 (160 * 1024ull) /* 80 MiB */
+#define SECTORS	 (132 * 1024ull) /* 66 MiB: the largest command fits in the first range */
 #define MAX_PRDS 65535u
 
 struct fixture {
@@ -20,8 +20,11 @@ struct fixture {
 
 static void start(struct fixture *f, uint32_t cipher, size_t arena)
 {
-	const struct machine_options options = {
-		.cipher_a = cipher, .sectors = SECTORS, .ram_bytes = 128 * MIB, .arena_bytes = arena};
+	const struct machine_options options = {.cipher_a = cipher,
+		.sectors = SECTORS,
+		.ram_bytes = 128 * MIB,
+		.arena_bytes = arena,
+		.one_port = true};
 
 	machine_init(&f->m, &options);
 	assert_non_null(f->m.ahci);
@@ -75,7 +78,7 @@ static void write_32_mib(void **state)
 	for (int ncq = 0; ncq < 2; ncq++) {
 		struct fixture f;
 
-		start(&f, 4096, ahci_arena_bytes(2));
+		start(&f, 4096, ahci_arena_bytes(1));
 		fill(machine_pointer(&f.m, f.buffer), 32 * MIB);
 		assert_true(guest_write(&f.g, ncq, 17, 65536, f.buffer));
 		machine_plain(&f.m, 0, 17, 65536, f.expected);
@@ -121,33 +124,89 @@ static void most_prds_of_two_bytes(void **state)
 	most_prds(true, 2, MAX_PRDS * 2 / 512);
 }
 
-/* 32 queued writes of 1 MiB wait for bounce memory in order; none is lost. */
-static void a_full_queue_of_large_writes(void **state)
+/* A queue of writes that bounce memory cannot hold: they wait, or go in parts; none is lost. */
+static void full_queue(uint32_t step, uint32_t most)
 {
 	struct guest_piece piece[32];
 	struct ahci_statistics s;
 	struct fixture f;
+	uint64_t lba = 64, at;
 
-	(void)state;
-	start(&f, 4096, ahci_arena_bytes(2));
+	start(&f, 4096, ahci_arena_bytes(1));
 	fill(machine_pointer(&f.m, f.buffer), 32 * MIB);
 	f.g.table_prds = 1;
+	at = f.buffer;
 	for (unsigned i = 0; i < 32; i++) {
+		uint32_t bytes = step * (i % 5 + 1) < most ? step * (i % 5 + 1) : most;
 		struct guest_command c;
 
 		f.g.table[i] = machine_ram(&f.m, 256, 128);
-		piece[i] = (struct guest_piece){f.buffer + i * MIB, MIB};
-		c = guest_transfer(true, true, i, 64 + i * 2048, 2048, &piece[i], 1);
+		piece[i] = (struct guest_piece){at, bytes};
+		c = guest_transfer(true, true, i, lba, bytes / 512, &piece[i], 1);
 		guest_build(&f.g, i, &c);
+		lba += bytes / 512;
+		at += bytes;
 	}
 	guest_issue(&f.g, 0, UINT32_MAX);
 	guest_finish_all(&f.g);
 	assert_int_equal(f.g.done, UINT32_MAX);
-	machine_plain(&f.m, 0, 64, 65536, f.expected);
-	assert_int_equal(memcmp(machine_pointer(&f.m, f.buffer), f.expected, 32 * MIB), 0);
+	machine_plain(&f.m, 0, 64, lba - 64, f.expected);
+	assert_int_equal(memcmp(machine_pointer(&f.m, f.buffer), f.expected, at - f.buffer), 0);
 	ahci_statistics(f.m.ahci, &s);
 	assert_true(s.waits > 0);
 	stop(&f);
+}
+
+static void a_full_queue_of_large_writes(void **state)
+{
+	(void)state;
+	full_queue(MIB, MIB);
+	full_queue(200 * 1024, MIB);
+	full_queue(36 * 1024, MIB);
+}
+
+/* What one port gives back, another one waits for, even when it gets no interrupt of its own. */
+static void another_ports_memory(void **state)
+{
+	const struct machine_options options = {
+		.cipher_a = 4096, .sectors = 8192, .arena_bytes = ahci_arena_bytes(2)};
+	static const unsigned port[2] = {0, 3};
+
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		struct guest_piece piece;
+		struct guest_command c;
+		struct machine m;
+		struct guest g[2];
+		uint64_t memory;
+
+		machine_init(&m, &options);
+		memory = machine_ram(&m, MIB, 4096);
+		for (int i = 0; i < 2; i++)
+			guest_start(&g[i], &m, port[i], 1);
+		hba_take_interrupt(&m.hba);
+		/* The first port holds all of the bounce memory, the second waits. */
+		piece = (struct guest_piece){memory, MIB};
+		c = guest_transfer(true, true, 0, 64, 2048, &piece, 1);
+		guest_build(&g[first], 0, &c);
+		guest_issue(&g[first], 0, 1);
+		piece.bytes = 65536;
+		c = guest_transfer(true, true, 0, 64, 128, &piece, 1);
+		guest_build(&g[!first], 0, &c);
+		guest_issue(&g[!first], 0, 1);
+		for (int turn = 0; turn < 20; turn++) {
+			hba_run(&m.hba);
+			if (!hba_take_interrupt(&m.hba))
+				break;
+			for (int i = 0; i < 2; i++)
+				if (m.hba.is >> port[i] & 1)
+					guest_handler(&g[i], 0);
+		}
+		assert_int_equal(g[first].done, 1);
+		assert_int_equal(g[!first].done, 1);
+		assert_int_equal(m.bus.faults, 0);
+		machine_free(&m);
+	}
 }
 
 int main(void)
@@ -158,6 +217,7 @@ int main(void)
 		cmocka_unit_test(most_prds_of_a_sector),
 		cmocka_unit_test(most_prds_of_two_bytes),
 		cmocka_unit_test(a_full_queue_of_large_writes),
+		cmocka_unit_test(another_ports_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
