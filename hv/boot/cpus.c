@@ -42,6 +42,8 @@ static const CHAR16 *missing(VOID)
 		return L"this processor has no AMD-V (SVM)";
 	if (!(cpuid(0x8000000a, 0).edx & 1u))
 		return L"this processor has no nested paging";
+	if (!(cpuid(0x80000001, 0).edx & 1u << 26))
+		return L"this processor has no pages of 1 GiB";
 	if (!(cpuid(1, 0).ecx & 1u << 25))
 		return L"this processor has no AES instructions";
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVM_DISABLED)

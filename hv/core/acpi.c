@@ -60,19 +60,20 @@ static void read_mcfg(const struct acpi_header *mcfg, struct acpi_facts *out)
 	}
 }
 
-/* \_S3 in AML: NameOp? "_S3_" PackageOp length count, then an integer of one byte, or ZeroOp or OneOp. */
-static void find_s3(const struct acpi_header *dsdt, struct acpi_facts *out)
+/*
+ * \_S4 and \_S5 in AML: the name, PackageOp, PkgLength, NumElements, then an
+ * integer of one byte, ZeroOp or OneOp (ACPI 20.2.5).
+ */
+static void find_off_types(const struct acpi_header *table, struct acpi_facts *out)
 {
-	const uint8_t *aml = (const uint8_t *)dsdt;
+	const uint8_t *aml = (const uint8_t *)table;
 
-	for (uint32_t i = sizeof(*dsdt); i + 12 < dsdt->length; i++) {
-		if (memcmp(aml + i, "_S3_", 4) || aml[i + 4] != 0x12)
+	for (uint32_t i = sizeof(*table); i + 12 < table->length; i++) {
+		if ((memcmp(aml + i, "_S4_", 4) && memcmp(aml + i, "_S5_", 4)) || aml[i + 4] != 0x12)
 			continue;
 		uint32_t at = i + 5 + (aml[i + 5] >> 6) + 2; /* PkgLength, NumElements */
 
-		out->has_s3 = true;
-		out->s3_type = aml[at] == 0x0a ? aml[at + 1] : aml[at];
-		return;
+		out->off_types |= (uint8_t)(1u << ((aml[at] == 0x0a ? aml[at + 1] : aml[at]) & 7));
 	}
 }
 
@@ -95,7 +96,7 @@ static void read_fadt(const struct acpi_header *fadt, struct acpi_facts *out)
 	if (!dsdt)
 		dsdt = field(fadt, FADT_DSDT, 4);
 	if (sound((const struct acpi_header *)dsdt))
-		find_s3((const struct acpi_header *)dsdt, out);
+		find_off_types((const struct acpi_header *)dsdt, out);
 }
 
 int acpi_read(uint64_t rsdp_address, struct acpi_facts *out)
@@ -120,6 +121,8 @@ int acpi_read(uint64_t rsdp_address, struct acpi_facts *out)
 			read_mcfg(table, out);
 		else if (!memcmp(table->signature, "FACP", 4))
 			read_fadt(table, out);
+		else if (!memcmp(table->signature, "SSDT", 4))
+			find_off_types(table, out);
 	}
 	return 0;
 }

@@ -12,8 +12,8 @@ struct acpi_facts {
 	uint16_t pm1a_control, pm1b_control; /* FADT; 0 when absent */
 	uint16_t reset_port;                 /* FADT reset register when it is an I/O port, else 0 */
 	uint8_t reset_value;
-	bool has_s3;    /* \_S3 is declared ... */
-	uint8_t s3_type; /* ... with this SLP_TYPa */
+	/* A bit for each SLP_TYPa that the DSDT and the SSDTs declare for \_S4 and \_S5: the ways to power off. */
+	uint8_t off_types;
 };
 
 /* Of this machine; filled at start, constant afterwards. */

@@ -27,8 +27,6 @@ struct cpu_backend {
 	bool (*supported)(void);
 	/* Bytes of page-aligned zeroed memory that vcpu->backend points to. */
 	uint32_t state_bytes;
-	/* Once, on the boot CPU, after the hooks stand: tables shared by all CPUs. 0 or -1 (no memory). */
-	int (*prepare)(void);
 	/* Turns the extension on and builds the control block from `launch`. Host tables are loaded already. */
 	void (*start)(struct vcpu *vcpu, const struct launch_state *launch);
 	/* Enters the guest until the next exit; fills vcpu->exit, gpr, rip, rflags. */
@@ -59,7 +57,7 @@ struct cpu_backend {
 	void (*nmi_window)(bool halt);
 	/* Where the host goes on after an NMI that hit it at `rip`: past the halt of the window. */
 	uint64_t (*after_nmi)(uint64_t rip);
-	/* Permission maps; before prepare() has run on any CPU's entry. */
+	/* Permission maps, shared by all CPUs. Init only. */
 	void (*trap_port)(uint16_t first, uint16_t last);
 	void (*trap_msr)(uint32_t index, bool read, bool write);
 };

@@ -19,7 +19,8 @@ enum { TO_DESTINATION, TO_SELF, TO_ALL, TO_OTHERS };
 
 static bool lift_allowed;
 static bool firmware_gone;
-static uint32_t started; /* CPUs that got their SIPI since, and the boot CPU */
+static uint64_t firmware_cr3; /* the page tables under which the firmware runs to its end */
+static uint32_t started;      /* CPUs that got their SIPI from the system, and the boot CPU */
 static bool lifted;
 
 static volatile uint32_t *lapic_register(uint64_t offset)
@@ -62,6 +63,27 @@ static bool addressed(const struct vcpu *vcpu, unsigned shorthand, uint32_t dest
 	return broadcast || vcpu->apic_id == destination;
 }
 
+static uint64_t sender_cr3(void)
+{
+	struct walk_cpu paging;
+
+	backend->paging(this_vcpu(), &paging);
+	return paging.cr3;
+}
+
+/*
+ * After its last event the firmware still moves the CPUs to a loop in memory the
+ * system leaves alone, by INIT and SIPI: those are no start by the system. They
+ * come under the firmware's own page tables, the system's under its own.
+ */
+static void send_sipi(struct vcpu *vcpu, uint8_t vector)
+{
+	bool by_system = __atomic_load_n(&firmware_gone, __ATOMIC_SEQ_CST) && sender_cr3() != firmware_cr3;
+
+	__atomic_store_n(&vcpu->system_started, by_system, __ATOMIC_SEQ_CST);
+	startup_sipi(vcpu, vector);
+}
+
 /* INIT and SIPI in logical mode are used by nobody; they are dropped with a line. */
 static bool virtualise(uint32_t low, uint32_t destination, bool broadcast)
 {
@@ -81,7 +103,7 @@ static bool virtualise(uint32_t low, uint32_t destination, bool broadcast)
 		if (mode == DELIVER_NMI)
 			__atomic_store_n(&vcpus[i]->nmi_expected, 1, __ATOMIC_SEQ_CST);
 		else if (mode == DELIVER_SIPI)
-			startup_sipi(vcpus[i], (uint8_t)low);
+			send_sipi(vcpus[i], (uint8_t)low);
 		else if (low & ICR_ASSERT)
 			startup_init(vcpus[i]);
 	}
@@ -151,17 +173,19 @@ static void lift_if_done(void)
 
 void lapic_boot_services_done(void)
 {
-	if (__atomic_exchange_n(&firmware_gone, true, __ATOMIC_SEQ_CST))
+	if (__atomic_load_n(&firmware_gone, __ATOMIC_SEQ_CST))
 		return;
+	firmware_cr3 = sender_cr3();
+	__atomic_store_n(&firmware_gone, true, __ATOMIC_SEQ_CST);
 	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
 	lift_if_done();
 }
 
 void lapic_started(struct vcpu *vcpu)
 {
-	(void)vcpu;
-	if (!__atomic_load_n(&firmware_gone, __ATOMIC_SEQ_CST) || lifted)
+	if (!__atomic_load_n(&vcpu->system_started, __ATOMIC_SEQ_CST) || vcpu->counted || lifted)
 		return;
+	vcpu->counted = true;
 	__atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
 	lift_if_done();
 }

@@ -35,6 +35,16 @@ uint64_t memory_bytes(void)
 	return own_bytes;
 }
 
+uint64_t memory_end(void)
+{
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < ram_ranges; i++)
+		if (ram[i].base + ram[i].bytes > end)
+			end = ram[i].base + ram[i].bytes;
+	return end;
+}
+
 static bool overlap(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes)
 {
 	return a < b + b_bytes && b < a + a_bytes;

@@ -18,6 +18,9 @@ void *memory_take(size_t bytes, size_t alignment);
 uint64_t memory_base(void);
 uint64_t memory_bytes(void);
 
+/* The end of the highest RAM. */
+uint64_t memory_end(void);
+
 /* Whether [gpa, gpa+bytes) touches our memory. */
 bool memory_is_ours(uint64_t gpa, uint64_t bytes);
 

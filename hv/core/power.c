@@ -86,8 +86,8 @@ static void sleep_write(void *context, uint16_t port, unsigned size, uint32_t va
 		port_out(port, size, value);
 		return;
 	}
-	if (acpi_facts.has_s3 && SLEEP_TYPE(control) == acpi_facts.s3_type) {
-		log_warning("power: suspend to RAM is refused: the system would resume without us");
+	if (!(acpi_facts.off_types >> SLEEP_TYPE(control) & 1)) {
+		log_warning("power: sleep type %u is refused: the system would resume without us", SLEEP_TYPE(control));
 		return;
 	}
 	last_write("the system powers off", port, size, value);

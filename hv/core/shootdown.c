@@ -6,6 +6,16 @@
 static uint64_t generation;
 
 /*
+ * `kicked` tells the target whose NMI it took. It is never a reason not to send:
+ * it may be left over from an NMI that the target has swallowed already.
+ */
+void vcpu_wake(struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->kicked, 1, __ATOMIC_SEQ_CST);
+	lapic_send_nmi(vcpu->apic_id);
+}
+
+/*
  * The target sets in_guest, then reads the requests; we write the request, then
  * read in_guest, both sequentially consistent: one of us sees the other. An NMI
  * that meets the target between its look and its entry is held by GIF and ends
@@ -13,16 +23,8 @@ static uint64_t generation;
  */
 void vcpu_kick(struct vcpu *vcpu)
 {
-	if (!__atomic_load_n(&vcpu->in_guest, __ATOMIC_SEQ_CST))
-		return;
-	if (!__atomic_exchange_n(&vcpu->kicked, 1, __ATOMIC_SEQ_CST))
-		lapic_send_nmi(vcpu->apic_id);
-}
-
-void vcpu_wake(struct vcpu *vcpu)
-{
-	__atomic_store_n(&vcpu->kicked, 1, __ATOMIC_SEQ_CST);
-	lapic_send_nmi(vcpu->apic_id);
+	if (__atomic_load_n(&vcpu->in_guest, __ATOMIC_SEQ_CST))
+		vcpu_wake(vcpu);
 }
 
 void shootdown_serve(struct vcpu *vcpu)

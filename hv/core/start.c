@@ -57,7 +57,11 @@ static int64_t start_parts(const struct boot_info *info)
 {
 	if (acpi_read(info->acpi_rsdp, &acpi_facts))
 		return HV_START_ACPI;
-	if (host_init(physical_limit()) || make_vcpus(info) || mmio_hide_own_memory() || backend->prepare())
+	if (memory_end() > physical_limit()) {
+		log_error("RAM ends at %lx, beyond what is mapped (%lx)", memory_end(), physical_limit());
+		return HV_START_MEMORY;
+	}
+	if (host_init(physical_limit()) || make_vcpus(info) || mmio_hide_own_memory())
 		return HV_START_MEMORY;
 	libcrypto_port_init();
 	if (xts_self_test() || keys_init(info))

@@ -70,7 +70,8 @@ struct vcpu {
 	struct npt npt;
 	void *backend; /* the backend's own state */
 	enum vcpu_life life;
-	bool online; /* it has entered the guest once */
+	bool online;  /* it has entered the guest once */
+	bool counted; /* its start by the system has been counted */
 
 	/* Written by other CPUs. */
 	uint32_t in_guest;      /* 1 from before the last look at the requests below until the next exit */
@@ -79,6 +80,7 @@ struct vcpu {
 	uint64_t flush_done;    /* ... and the last one dropped */
 	uint32_t init_pending;  /* an INIT was sent */
 	uint32_t sipi_pending;  /* vector, or SIPI_NONE */
+	bool system_started;    /* ... sent by the system, not by the firmware */
 	uint32_t nmi_expected;  /* NMIs that guests sent here by ICR and we passed on */
 
 	bool nmi_pending, nmi_blocked; /* the guest's own */
@@ -87,7 +89,6 @@ struct vcpu {
 	uint64_t counter[EXIT_REASONS];
 	uint64_t counter_extra[EXTRA_COUNTERS];
 
-	uint32_t latched_cf8; /* last PCI address written at port CF8 by this CPU */
 	uint64_t stack_guard;
 };
 

@@ -5,11 +5,8 @@
 #include "hv/core/memory.h"
 
 #define SVM_FEATURE_NP         (1u << 0)
-#define SVM_FEATURE_NEXT_RIP   (1u << 3)
 #define VM_CR_SVM_DISABLED     (1ull << 4)
 #define VM_CR_INIT_REDIRECTION (1ull << 1)
-
-static bool has_next_rip;
 
 static bool svm_supported(void)
 {
@@ -18,12 +15,6 @@ static bool svm_supported(void)
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVM_DISABLED)
 		return false;
 	return cpuid(0x8000000a, 0).edx & SVM_FEATURE_NP;
-}
-
-static int svm_prepare(void)
-{
-	has_next_rip = cpuid(0x8000000a, 0).edx & SVM_FEATURE_NEXT_RIP;
-	return 0;
 }
 
 /* From the descriptor a selector names: the attribute word of APM 15.5.1. */
@@ -203,7 +194,6 @@ const struct cpu_backend svm_backend = {
 	.name = "svm",
 	.supported = svm_supported,
 	.state_bytes = sizeof(struct svm_state),
-	.prepare = svm_prepare,
 	.start = svm_start,
 	.run = svm_run,
 	.paging = svm_paging,

@@ -14,16 +14,18 @@ static void put(const struct ahci *ahci, unsigned number, uint32_t reg, uint32_t
 	device_write(ahci, port_offset(number, reg), value);
 }
 
+static void put_address(struct ahci *ahci, unsigned number, uint32_t reg, const void *memory)
+{
+	uint64_t address = ahci->env->bus_address(ahci->env->context, memory);
+
+	put(ahci, number, reg, (uint32_t)address);
+	put(ahci, number, reg + 4, (uint32_t)(address >> 32));
+}
+
 void port_program(struct ahci *ahci, unsigned number)
 {
-	const struct port *port = &ahci->port[number];
-	uint64_t list = ahci->env->bus_address(ahci->env->context, port->list);
-	uint64_t fis = ahci->env->bus_address(ahci->env->context, port->fis);
-
-	put(ahci, number, PORT_CLB, (uint32_t)list);
-	put(ahci, number, PORT_CLBU, (uint32_t)(list >> 32));
-	put(ahci, number, PORT_FB, (uint32_t)fis);
-	put(ahci, number, PORT_FBU, (uint32_t)(fis >> 32));
+	put_address(ahci, number, PORT_CLB, ahci->port[number].list);
+	put_address(ahci, number, PORT_FB, ahci->port[number].fis);
 }
 
 static bool wait_clear(struct ahci *ahci, unsigned number, uint32_t bit)
@@ -91,13 +93,20 @@ static void write_cmd(struct ahci *ahci, unsigned number, uint32_t value, struct
 		put(ahci, number, PORT_CMD, value);
 		return;
 	}
-	settle_stop(ahci, number, get(ahci, number, PORT_CMD));
+	uint32_t now = get(ahci, number, PORT_CMD);
+
+	settle_stop(ahci, number, now);
 	value = allowed_engines(ahci, number, value);
 	if (port->stopping || port->dead)
 		value &= ~CMD_ST;
 	if (was_running && !(value & CMD_ST))
 		collect(ahci, number, scope);
 	port->running = value & CMD_ST;
+	/* A reset by way of configuration space may have cleared the addresses: an engine starts on ours only. */
+	if (value & ~now & CMD_ST)
+		put_address(ahci, number, PORT_CLB, port->list);
+	if (value & ~now & CMD_FRE)
+		put_address(ahci, number, PORT_FB, port->fis);
 	put(ahci, number, PORT_CMD, value);
 	if (was_running && !port->running) {
 		port->stopping = true;
