@@ -103,10 +103,8 @@ int gpt_open(struct gpt *gpt, const struct target *target, int writable)
 
 void gpt_close(struct gpt *gpt)
 {
-	if (gpt->context) {
-		fdisk_deassign_device(gpt->context, 1);
+	if (gpt->context)
 		fdisk_unref_context(gpt->context);
-	}
 	gpt->context = NULL;
 }
 
