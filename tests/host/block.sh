@@ -3,7 +3,7 @@
 # protect on a block device with partition nodes: refuses while anyone uses the partition, else does its work.
 source tests/host/common.bash
 device=$(losetup -f 2>/dev/null) && [ -b "$device" ] && [ -w "$device" ] ||
-	{ echo "no loop devices here"; exit 0; }
+	{ echo "no loop devices here"; exit 77; }
 loop= holder=
 trap '[ -z "$holder" ] || kill $holder; umount "$work/mnt" 2>/dev/null || true; [ -z "$loop" ] || losetup -d "$loop"; rm -rf "$work"' EXIT
 
