@@ -80,7 +80,7 @@ class Machine:
 		self._read_to = 0
 		self._grown = threading.Condition()
 		self._ended_output = False
-		self._markers = 0
+		self._markers, self._begun = 0, ""
 		self.started_at = None
 		self._process = None
 
@@ -248,16 +248,24 @@ class Machine:
 		self.wait(r"root@[^\n]*# ")
 		self.quiet_shell()
 
-	def run(self, command, seconds=20, check=True):
-		"""Runs a shell command in the guest and returns what it wrote; with `check`, its failure is ours."""
+	def begin(self, command):
+		"""Starts a shell command in the guest; finish() gives its output."""
 		self._markers += 1
-		end = f"ended-{self._markers}"
-		self.send(f"{{ {command}\n}} 2>&1; echo \"[{end}:$?]\"\n")
-		match = self.wait(rf"((?:.|\n)*?)\[{end}:(\d+)\]\n", seconds)
+		self.send(f"{{ {command}\n}} 2>&1; echo \"[ended-{self._markers}:$?]\"\n")
+		self._begun = command
+
+	def finish(self, seconds=20, check=True):
+		"""What the command wrote since the last wait; with `check`, its failure is ours."""
+		match = self.wait(rf"((?:.|\n)*?)\[ended-{self._markers}:(\d+)\]\n", seconds)
 		output, status = match.group(1), int(match.group(2))
 		if check and status != 0:
-			raise self._failure(f"in the guest, `{command}` ended with status {status} and said: {output.strip()}")
+			raise self._failure(f"in the guest, `{self._begun}` ended with status {status} and said: {output.strip()}")
 		return output
+
+	def run(self, command, seconds=20, check=True):
+		"""Runs a shell command in the guest and returns what it wrote."""
+		self.begin(command)
+		return self.finish(seconds, check)
 
 	def attach(self):
 		"""Gives the console to this terminal until the machine ends; Ctrl-] kills it."""

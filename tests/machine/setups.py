@@ -103,3 +103,13 @@ def exits(machine, command="underseal"):
 
 def exits_between(before, after):
 	return sum(after.values()) - sum(before.values())
+
+
+def idle_exits(machine, seconds):
+	"""Exits per second of a guest that has nothing to do. Starting a program costs exits (CPUID, in its loader), so
+	what a sleep of no time takes is taken away."""
+	def during(length):
+		before = exits(machine)
+		machine.run(f"sleep {length}")
+		return exits_between(before, exits(machine))
+	return (during(seconds) - during(0)) / seconds

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the UEFI program says and does when a volume does not unlock, and where keys may be."""
 import hashlib
+import os
 import re
 
 import gpt
-import places
 import setups
 import stock
 from case import case
@@ -82,7 +82,7 @@ def _places_of_keys(machine, volume):
 	path = f"{machine.directory}/memory"
 	machine.dump_memory(path)
 	found = [at for at in (stock.holds(path, piece) for piece in _pieces(volume)) if at is not None]
-	places.os.unlink(path)
+	os.unlink(path)
 	return found
 
 

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""make bench: every figure the project promises, measured in one go and held against its target.
+
+bench.py [--rounds N]. Three machines (bare, beneath with the disk unprotected, encrypted) take turns job by job,
+one running while the others are stopped, so that what disturbs this host disturbs them alike.
+"""
+import argparse
+import contextlib
+import os
+import sys
+
+import measure
+from measure import JOBS, Sample, places, setups
+import report
+import image
+import qemu
+
+VARIANTS = ("bare", "unprotected", "encrypted")
+
+
+def say(text):
+	print(f"==> {text}", flush=True)
+
+
+def disks(rounds):
+	"""Everything that is measured on running machines with a disk under test."""
+	figures = {}
+	with contextlib.ExitStack() as stack:
+		running = {}
+		for name, context in measure.machines().items():
+			say(f"booting the machine `{name}`")
+			running[name] = stack.enter_context(context)
+			measure.name_device(running[name])
+			running[name].pause()
+		encrypted = running["encrypted"]
+		encrypted.resume()
+		say("exits: idle, and per I/O")
+		figures["idle_exits_per_second_per_cpu"] = Sample([measure.idle_exits(encrypted) for _ in range(rounds)])
+		for job in JOBS:
+			figures[f"exits_per_io.{job.key}"] = Sample([measure.exits_per_io(encrypted, job) for _ in range(rounds)])
+		encrypted.pause()
+		figures.update(fio_rounds(running, rounds))
+		for machine in running.values():
+			machine.kill()
+	return figures
+
+
+def fio_rounds(running, rounds):
+	seen = {(job.key, name): [] for job in JOBS for name in VARIANTS}
+	for turn in range(rounds):
+		say(f"fio, round {turn + 1} of {rounds}")
+		for job in JOBS:
+			# Each round begins with another variant: none is always the first after a pause.
+			for name in VARIANTS[turn % 3:] + VARIANTS[:turn % 3]:
+				running[name].resume()
+				seen[job.key, name].append(measure.fio(running[name], job))
+				running[name].pause()
+	figures = {}
+	for job in JOBS:
+		bare = seen[job.key, "bare"]
+		for name in VARIANTS:
+			taken = seen[job.key, name]
+			key = f"fio.{job.key}.{name}"
+			figures[f"{key}.iops"] = Sample([iops for iops, _ in taken])
+			figures[f"{key}.cpu_us_per_io"] = Sample([cpu for _, cpu in taken])
+			figures[f"{key}.iops_ratio"] = Sample([mine[0] / its[0] for mine, its in zip(taken, bare)])
+			figures[f"{key}.cpu_ratio"] = Sample([mine[1] / its[1] for mine, its in zip(taken, bare)])
+	return figures
+
+
+def boots(rounds):
+	say("Debian disks: one bare, one encrypted")
+	bare_disk = setups.debian("bench-boot-bare", beneath=False)
+	beneath_disk = setups.debian("bench-boot-beneath")
+	bare, beneath = [], []
+	for turn in range(rounds):
+		say(f"boot to login, round {turn + 1} of {rounds}")
+		bare.append(measure.boot("bench-boot-bare", bare_disk, False))
+		beneath.append(measure.boot("bench-boot-beneath", beneath_disk, True))
+	os.unlink(bare_disk)
+	os.unlink(beneath_disk)
+	return {
+		"boot.bare.cpu_seconds": Sample(bare),
+		"boot.beneath.cpu_seconds": Sample(beneath),
+		"boot.ratio": Sample([mine / its for mine, its in zip(beneath, bare)]),
+	}
+
+
+def main():
+	parser = argparse.ArgumentParser(description="Measures what the project promises.")
+	parser.add_argument("--rounds", type=int, default=3, help="how often each figure is taken (default 3)")
+	rounds = parser.parse_args().rounds
+	image.debian_disk(f"{places.IMAGES}/debian.img")
+	figures = disks(rounds)
+	figures.update(boots(rounds))
+	return report.write(figures, rounds)
+
+
+if __name__ == "__main__":
+	try:
+		sys.exit(main())
+	except (RuntimeError, qemu.MachineError) as problem:
+		print(f"error: {problem}", file=sys.stderr)
+		sys.exit(1)
