@@ -6,7 +6,7 @@ RANDOM=${SEED:=$RANDOM}
 echo "SEED=$SEED"
 # Stock cryptsetup re-encrypts block devices only.
 device=$(losetup -f 2>/dev/null) && [ -b "$device" ] && [ -w "$device" ] ||
-	{ echo "no loop devices here: test_convert's replay and resume.sh are the proof"; exit 0; }
+	{ echo "no loop devices here: the replay of test_convert and resume.sh are the proof"; exit 77; }
 loop=
 trap '[ -z "$loop" ] || losetup -d "$loop"; rm -rf "$work"' EXIT
 
