@@ -9,12 +9,15 @@
 #define RAM_BASE   (0x100000000ull - (8ull << 20))
 #define ARENA_BASE 0x740000000ull
 
-/* Zeroes that cost nothing until touched. */
+#define GUARD 4096
+
+/* Zeroes that cost nothing until touched, and a page after them that faults. */
 static uint8_t *pages(uint64_t bytes)
 {
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *memory =
+		mmap(NULL, bytes + GUARD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (memory == MAP_FAILED) {
+	if (memory == MAP_FAILED || bytes % GUARD || mprotect(memory + bytes, GUARD, PROT_NONE)) {
 		perror("model memory");
 		exit(2);
 	}
@@ -34,8 +37,8 @@ void bus_init(struct bus *bus, uint64_t ram_bytes, uint64_t arena_bytes)
 
 void bus_free(struct bus *bus)
 {
-	munmap(bus->ram, bus->ram_bytes);
-	munmap(bus->arena, bus->arena_bytes);
+	munmap(bus->ram, bus->ram_bytes + GUARD);
+	munmap(bus->arena, bus->arena_bytes + GUARD);
 }
 
 static void *within(uint8_t *memory, uint64_t base, uint64_t size, uint64_t address, uint64_t bytes)

@@ -24,7 +24,7 @@ struct bus {
 	char fault[160]; /* the first one, for a person */
 };
 
-/* Allocates both; ends the program when there is no memory. RAM starts 8 MiB below 4 GiB. */
+/* Allocates both, whole pages; ends the program when there is no memory. RAM starts 8 MiB below 4 GiB. */
 void bus_init(struct bus *bus, uint64_t ram_bytes, uint64_t arena_bytes);
 void bus_free(struct bus *bus);
 

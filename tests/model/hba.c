@@ -204,7 +204,8 @@ static void write_cmd(struct hba *hba, unsigned port, uint32_t value)
 	if (value & PXCMD_CLO && !(p->cmd & PXCMD_ST))
 		p->tfd &= ~(PXTFD_BSY | PXTFD_DRQ);
 	if (value & PXCMD_ST && !(p->cmd & PXCMD_ST)) {
-		if (p->strict && (p->start_wait || !(p->cmd & PXCMD_FR) || p->tfd & (PXTFD_BSY | PXTFD_DRQ)))
+		if (p->strict && !p->rude &&
+			(p->start_wait || !(p->cmd & PXCMD_FR) || p->tfd & (PXTFD_BSY | PXTFD_DRQ)))
 			bus_fault(hba->bus, "port %u: ST set with CMD %x TFD %x", port, p->cmd, p->tfd);
 		p->cmd |= PXCMD_CR;
 		p->last = MODEL_SLOTS - 1;
@@ -217,7 +218,7 @@ static void write_cmd(struct hba *hba, unsigned port, uint32_t value)
 		p->receive_wait = 0;
 	}
 	if (!(value & PXCMD_FRE) && p->cmd & PXCMD_FRE) {
-		if (p->strict && p->cmd & PXCMD_CR)
+		if (p->strict && !p->rude && p->cmd & PXCMD_CR)
 			bus_fault(hba->bus, "port %u: FRE cleared while CR", port);
 		p->receive_wait = hba->delay + 1;
 	}
@@ -230,7 +231,7 @@ static void write_sctl(struct hba *hba, unsigned port, uint32_t value)
 	struct hba_port *p = &hba->port[port];
 
 	if ((value & 15) == 1) {
-		if (p->strict && p->cmd & PXCMD_ST)
+		if (p->strict && !p->rude && p->cmd & PXCMD_ST)
 			bus_fault(hba->bus, "port %u: COMRESET while ST", port);
 		hba_link_reset(hba, port);
 	}
@@ -254,6 +255,7 @@ static void reset(struct hba *hba)
 			.fbu = p->fbu,
 			.disk = p->disk,
 			.strict = p->strict,
+			.rude = p->rude,
 			.cmd = PXCMD_SUD};
 
 		*p = fresh;

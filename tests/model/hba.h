@@ -70,7 +70,7 @@ enum {
 struct hba_port {
 	uint32_t clb, clbu, fb, fbu, is, ie, cmd, tfd, sig, ssts, sctl, serr, sact, ci;
 	struct ata_disk *disk; /* NULL: nobody is connected */
-	bool strict;
+	bool strict, rude;
 	bool halted;	     /* by an error, until ST is cleared */
 	bool signature;	     /* the disk has its first FIS to send */
 	bool stale;	     /* it holds commands that the HBA has forgotten */

@@ -226,7 +226,7 @@ static void fetch_control(struct hba *hba, unsigned port, struct hba_slot *s, ui
 
 	s->control = true;
 	s->plan = (struct ata_plan){0};
-	if (hba->port[port].strict && !(flags & 0x400))
+	if (p->strict && !p->rude && !(flags & 0x400))
 		bus_fault(hba->bus, "port %u: a control FIS that nobody answers, without bit C", port);
 	if (s->command.control & 4) {
 		ata_disk_reset(p->disk);

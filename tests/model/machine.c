@@ -177,7 +177,8 @@ void machine_init(struct machine *m, const struct machine_options *options)
 	for (unsigned i = 0; i < 4; i += 3)
 		if (m->disk[i].medium && add_ranges(m, i, options->cipher_a ? options->cipher_a : lba_size))
 			abort();
-	m->hba.port[1].strict = false; /* the guest drives that port itself */
+	for (unsigned i = 0; i < MODEL_PORTS; i++) /* the guest drives the others itself */
+		m->hba.port[i].strict = i < 4 && m->map[i].count;
 	for (unsigned i = 0; i < 4; i++)
 		if (m->disk[i].medium)
 			fill_disk(m, i);

@@ -24,7 +24,7 @@ struct machine_options {
 	uint64_t ram_bytes; /* 0: 32 MiB */
 	size_t arena_bytes; /* 0: the least and 4 MiB */
 	unsigned slots;	    /* 0: 32 */
-	bool one_port;	      /* ports 1 and 3 are empty: a smaller and faster machine */
+	bool one_port;	    /* ports 1 and 3 are empty: a smaller and faster machine */
 	bool never_armed;   /* no copy_arm */
 };
 
