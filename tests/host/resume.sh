@@ -16,17 +16,17 @@ run_and_kill() {
 	return $rc
 }
 
-$mkgpt disk 44 512 linux:17408:-
+$mkgpt disk 30 512 linux:17408:-
 cp disk original
 echo "== killed while the header is made: nothing is lost, nothing of the partition is touched"
 ! run_and_kill '' 1500 || fail "too slow to kill"
 if ! sgdisk -p disk | grep -q underseal:; then
-	cmp -i 17825792 -n 26M disk original || fail "written to the partition without a header"
+	cmp -i 17825792 -n 11M disk original || fail "written to the partition without a header"
 fi
 
 echo "== killed again and again"
 kills=0 in_doubt=0
-until run_and_kill '%  ' 30; do
+until run_and_kill '%  ' 20; do
 	kills=$((kills + 1))
 	[ $kills -lt 100 ] || fail "no end in sight"
 	number=$(sgdisk -p disk | sed -n 's/^ *\([0-9]*\) .*underseal:.*/\1/p')
@@ -41,7 +41,7 @@ echo "$kills kills, $in_doubt with a zone in doubt"
 $judge disk original 1 pass 512
 
 echo "== stopped by SIGTERM"
-$mkgpt disk 44 512 linux:17408:24576
+$mkgpt disk 30 512 linux:17408:10240
 cp disk original
 run_and_kill '%  ' 1 || true
 rc=0
