@@ -18,7 +18,7 @@ struct header_options {
 	uint64_t header_bytes;
 	uint64_t volume_bytes;
 	uint32_t sector_size; /* of the cipher */
-	uint32_t pbkdf_kib;   /* argon2id memory; 0: 256 MiB, the most that the boot program takes */
+	uint32_t pbkdf_kib;   /* argon2id memory; 0: 256 MiB, so that every machine can open it at boot */
 	uint32_t pbkdf_ms;    /* time one try shall take; 0: 2000 */
 	struct header_token token;
 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define PCI_CLASS_RAID 0x0104
+#define PCI_CLASS_SATA 0x0106
 
 /* The number in the file `directory`/`name`, or 0. */
 static unsigned long number_in(const char *directory, const char *name)
@@ -50,10 +51,24 @@ static const char *reason_at(const char *directory)
 	return NULL;
 }
 
+/* The controller a disk hangs on is its nearest ancestor with a PCI class; a loop device has none. */
+static const char *foreign_controller(const char *directory, int *found)
+{
+	unsigned long class = number_in(directory, "class") >> 8;
+
+	if (*found || !class)
+		return NULL;
+	*found = 1;
+	if (class == PCI_CLASS_SATA)
+		return NULL;
+	return "is not on an AHCI (SATA) controller, the only kind that is unlocked at boot";
+}
+
 const char *remap_reason(const char *sysfs, const char *node)
 {
 	char path[PATH_MAX], link[PATH_MAX];
-	const char *reason = NULL;
+	const char *reason = NULL, *foreign = NULL;
+	int found = 0;
 	size_t root;
 
 	snprintf(link, sizeof link, "%s/%s", sysfs, node);
@@ -63,7 +78,9 @@ const char *remap_reason(const char *sysfs, const char *node)
 	/* Every ancestor, from the disk up to the root of the tree. */
 	while (!reason && strlen(path) > root) {
 		reason = reason_at(path);
+		if (!foreign)
+			foreign = foreign_controller(path, &found);
 		*strrchr(path, '/') = 0;
 	}
-	return reason;
+	return reason ? reason : foreign;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Intel VMD and RAID ("RST") remapping put disks behind a controller that the
- * hypervisor does not mediate: the guest would write plaintext past it.
+ * Controllers that the hypervisor does not mediate: on them the guest would go
+ * past it. Intel VMD and RAID ("RST") remapping hide disks behind such a one.
  */
 #ifndef INSTALLER_REMAP_H
 #define INSTALLER_REMAP_H
