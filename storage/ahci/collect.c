@@ -69,6 +69,21 @@ static void count_bytes(struct port *port, const struct slot *slot, uint32_t byt
 		port->statistics.bytes_written += bytes;
 }
 
+/*
+ * The chunk's status is taken back: from PxIS, and from our FIS area, which then
+ * holds what the guest has been shown.
+ */
+static bool hide_chunk(struct ahci *ahci, unsigned number, struct slot *slot)
+{
+	struct port *port = &ahci->port[number];
+
+	if (!slot->quiet)
+		return false;
+	device_write(ahci, port_offset(number, PORT_IS), slot->quiet);
+	memcpy(port->fis, port->shown, RFIS_USED_BYTES);
+	return true;
+}
+
 /* One finished chunk: the next half, the next chunk, or the completion. Returns the tag's bit to ring at once. */
 static uint32_t finish_chunk(struct ahci *ahci, unsigned number, unsigned tag, bool failed,
 	struct cipher_scope *scope)
@@ -127,25 +142,38 @@ static uint32_t finished(const struct ahci *ahci, const struct port *port, unsig
 	return done;
 }
 
-void collect_fis(struct port *port)
+static void show_fis(struct port *port, uint32_t offset, uint32_t bytes)
 {
+	memcpy(port->shown + offset, port->fis + offset, bytes);
 	if (port->guest_fis)
-		memcpy(port->guest_fis, port->fis, RFIS_USED_BYTES);
+		memcpy(port->guest_fis + offset, port->shown + offset, bytes);
 }
 
-void collect(struct ahci *ahci, unsigned number, struct cipher_scope *scope)
+/* A driver may clear its area and wait for the next FIS: an old one does not come twice. */
+void collect_fis(struct port *port)
+{
+	static const struct {
+		uint8_t offset, bytes;
+	} areas[] = {{0x00, 28}, {0x20, 20}, {0x40, 20}, {0x58, 8}, {0x60, 64}};
+
+	for (unsigned i = 0; i < sizeof(areas) / sizeof(areas[0]); i++)
+		if (memcmp(port->shown + areas[i].offset, port->fis + areas[i].offset, areas[i].bytes))
+			show_fis(port, areas[i].offset, areas[i].bytes);
+}
+
+bool collect(struct ahci *ahci, unsigned number, struct cipher_scope *scope)
 {
 	struct port *port = &ahci->port[number];
-	uint32_t ring = 0;
-	bool failed;
+	uint32_t ring = 0, issued = port->issued;
+	bool failed, hidden = false;
 
 	/* A device that stops clears the bits of what it has not done. */
-	if (!port->issued || port->dead || port->stopping)
-		return;
+	if (!issued || port->dead || port->stopping)
+		return false;
 	uint32_t done = finished(ahci, port, number, &failed);
 
 	if (!done)
-		return;
+		return false;
 	/* What the device wrote is read after its register said so. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (uint32_t rest = done; rest; rest &= rest - 1) {
@@ -153,12 +181,18 @@ void collect(struct ahci *ahci, unsigned number, struct cipher_scope *scope)
 
 		ring |= finish_chunk(ahci, number, tag, failed && !port->slot[tag].command.ncq, scope);
 	}
+	struct slot *slot = &port->slot[__builtin_ctz(done)];
+
+	if (done == issued && slot->state != SLOT_FREE)
+		hidden = hide_chunk(ahci, number, slot);
 	/* Decrypted, then shown: the FIS area, then the registers. */
-	collect_fis(port);
+	if (!hidden)
+		show_fis(port, 0, RFIS_USED_BYTES);
 	copy_show_commands(ahci, number);
 	if (ring)
 		issue_doorbell(ahci, number, ring);
 	issue_waiting(ahci, number, scope);
+	return hidden;
 }
 
 void collect_abandon(struct ahci *ahci, unsigned number)

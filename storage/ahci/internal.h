@@ -65,6 +65,7 @@ struct slot {
 	struct sg_cursor start, end; /* of the chunk in the guest's PRDT */
 	uint8_t *bounce;      /* NULL when none */
 	uint32_t bounce_bytes;
+	uint32_t quiet;       /* PxIS bits that the end of this chunk may set and the guest must not see */
 };
 
 struct port {
@@ -87,6 +88,7 @@ struct port {
 	struct command_header *list;
 	struct command_table *table; /* COMMAND_SLOTS of them */
 	uint8_t *fis;
+	uint8_t shown[RFIS_USED_BYTES]; /* of it, what the guest's FIS area was given */
 	uint8_t *junk; /* a page for data nobody wants */
 	struct ahci_statistics statistics;
 };
@@ -178,9 +180,13 @@ void release_bounce(struct ahci *ahci, struct slot *slot);
 /* Tells the device about the slots in `tags`, whose tables are ready. */
 void issue_doorbell(struct ahci *ahci, unsigned port, uint32_t tags);
 
-/* collect.c: finds finished chunks, decrypts, completes or goes on. Port lock held. */
-void collect(struct ahci *ahci, unsigned port, struct cipher_scope *scope);
-/* Shows the guest's FIS area what ours holds. */
+/*
+ * collect.c: finds finished chunks, decrypts, completes or goes on. Port lock held.
+ * True when the device's registers were changed to hide the end of a chunk that is
+ * not the end of a command: what was read of them before is to be read again.
+ */
+bool collect(struct ahci *ahci, unsigned port, struct cipher_scope *scope);
+/* Shows the guest's FIS area the FISes of ours that have changed. */
 void collect_fis(struct port *port);
 /* After the device has stopped: forgets every command, frees its memory. */
 void collect_abandon(struct ahci *ahci, unsigned port);

@@ -286,17 +286,42 @@ static int prepare(struct ahci *ahci, struct port *port, unsigned tag, struct ci
 	return -1;
 }
 
+static bool is_last(const struct slot *slot)
+{
+	return slot->kind != CHUNK_MODIFY_READ && slot->done + slot->count >= slot->command.count;
+}
+
+/*
+ * Firmware takes the first status FIS for the end of its command. The end of a
+ * chunk that is not the last can be hidden while no other command runs; bits that
+ * were set before are the guest's.
+ */
+static uint32_t quiet_bits(const struct ahci *ahci, unsigned number, uint32_t tags)
+{
+	const struct port *port = &ahci->port[number];
+	const struct slot *slot = &port->slot[__builtin_ctz(tags)];
+
+	if (port->issued != tags || tags & (tags - 1) || slot->command.ncq || is_last(slot))
+		return 0;
+	return IS_COMMAND & ~device_read(ahci, port_offset(number, PORT_IS));
+}
+
 /* PxSACT goes to the device before PxCI (AHCI 5.6.4.1). */
 void issue_doorbell(struct ahci *ahci, unsigned number, uint32_t tags)
 {
 	struct port *port = &ahci->port[number];
 	uint32_t queued = 0;
 
-	for (uint32_t rest = tags; rest; rest &= rest - 1)
-		if (port->slot[__builtin_ctz(rest)].command.ncq)
+	for (uint32_t rest = tags; rest; rest &= rest - 1) {
+		struct slot *slot = &port->slot[__builtin_ctz(rest)];
+
+		slot->quiet = 0;
+		if (slot->command.ncq)
 			queued |= rest & -rest;
+	}
 	port->issued |= tags;
 	port->issued_ncq = (port->issued_ncq & ~tags) | queued;
+	port->slot[__builtin_ctz(tags)].quiet = quiet_bits(ahci, number, tags);
 	/* The tables are written before the device is told. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (queued)

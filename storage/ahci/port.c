@@ -182,8 +182,9 @@ static uint32_t read_mediated(struct ahci *ahci, unsigned number, uint32_t reg)
 		break;
 	default:
 		/* The register first: whatever it implies has been collected when the guest sees it. */
-		value = reg >= PORT_VENDOR ? 0 : get(ahci, number, reg);
-		collect(ahci, number, &scope);
+		do
+			value = reg >= PORT_VENDOR ? 0 : get(ahci, number, reg);
+		while (collect(ahci, number, &scope));
 		if (reg == PORT_CMD)
 			settle_stop(ahci, number, value);
 		if (reg == PORT_TFD || reg == PORT_IS)

@@ -52,6 +52,8 @@ enum {
 #define TFD_ERR (1u << 0)
 #define TFD_DF  (1u << 5)
 
+/* PxIS: what the FISes of a command that is not queued set: D2H, PIO and DMA setup, a PRD with its I bit. */
+#define IS_COMMAND 0x27u
 /* PxIS: everything that is not the arrival of a good FIS or a processed PRD. */
 #define IS_ERRORS 0x7dc00050u
 
