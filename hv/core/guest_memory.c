@@ -91,7 +91,7 @@ static void device_store(uint64_t gpa, unsigned size, uint64_t value)
 }
 
 /* Our own memory reads as zeroes and swallows writes. */
-static uint64_t physical_load(uint64_t gpa, unsigned size)
+uint64_t guest_mapped_load(uint64_t gpa, unsigned size)
 {
 	const struct mmio_hook *hook = mmio_find(gpa);
 
@@ -100,7 +100,7 @@ static uint64_t physical_load(uint64_t gpa, unsigned size)
 	return memory_is_ours(gpa, size) ? 0 : guest_physical_load(gpa, size);
 }
 
-static void physical_store(uint64_t gpa, unsigned size, uint64_t value)
+void guest_mapped_store(uint64_t gpa, unsigned size, uint64_t value)
 {
 	const struct mmio_hook *hook = mmio_find(gpa);
 
@@ -118,14 +118,14 @@ int guest_load(void *context, uint64_t linear, unsigned size, uint64_t *value)
 	if (translate(context, linear, WALK_READ, &gpa))
 		return -1;
 	if (gpa % PAGE + size <= PAGE) {
-		*value = physical_load(gpa, size);
+		*value = guest_mapped_load(gpa, size);
 		return 0;
 	}
 	if (translate(context, (linear | (PAGE - 1)) + 1, WALK_READ, &next))
 		return -1;
 	*value = 0;
 	for (unsigned i = 0, left = (unsigned)(PAGE - gpa % PAGE); i < size; i++)
-		*value |= physical_load(i < left ? gpa + i : next + i - left, 1) << 8 * i;
+		*value |= guest_mapped_load(i < left ? gpa + i : next + i - left, 1) << 8 * i;
 	return 0;
 }
 
@@ -136,13 +136,13 @@ int guest_store(void *context, uint64_t linear, unsigned size, uint64_t value)
 	if (translate(context, linear, WALK_WRITE, &gpa))
 		return -1;
 	if (gpa % PAGE + size <= PAGE) {
-		physical_store(gpa, size, value);
+		guest_mapped_store(gpa, size, value);
 		return 0;
 	}
 	if (translate(context, (linear | (PAGE - 1)) + 1, WALK_WRITE, &next))
 		return -1;
 	for (unsigned i = 0, left = (unsigned)(PAGE - gpa % PAGE); i < size; i++)
-		physical_store(i < left ? gpa + i : next + i - left, 1, value >> 8 * i & 0xff);
+		guest_mapped_store(i < left ? gpa + i : next + i - left, 1, value >> 8 * i & 0xff);
 	return 0;
 }
 

@@ -61,6 +61,10 @@ void mmio_fault(struct vcpu *vcpu);
 int guest_load(void *vcpu, uint64_t linear, unsigned size, uint64_t *value);
 int guest_store(void *vcpu, uint64_t linear, unsigned size, uint64_t value);
 
+/* The same for a guest-physical address inside one page: a hook, RAM or a device. Our own memory is not there. */
+uint64_t guest_mapped_load(uint64_t gpa, unsigned size);
+void guest_mapped_store(uint64_t gpa, unsigned size, uint64_t value);
+
 /* Reads the bytes of the instruction at rip; returns how many could be read (0: a fault was injected). */
 unsigned guest_fetch(struct vcpu *vcpu, uint8_t bytes[INSN_MAX_BYTES]);
 

@@ -17,9 +17,56 @@ static void refuse(struct vcpu *vcpu, const char *what)
 	backend->inject_exception(vcpu, EXCEPTION_UD, false, 0);
 }
 
+/*
+ * The memory operand of an instruction that has one: the processor has walked the
+ * guest's tables for it already, and the exit tells where it ended.
+ */
+struct operand {
+	struct vcpu *vcpu;
+	uint64_t linear, gpa;
+};
+
+static bool is_operand(const struct operand *operand, uint64_t linear, unsigned size)
+{
+	return linear == operand->linear && operand->gpa % 4096 + size <= 4096;
+}
+
+static int operand_load(void *context, uint64_t linear, unsigned size, uint64_t *value)
+{
+	const struct operand *operand = context;
+
+	if (!is_operand(operand, linear, size))
+		return guest_load(operand->vcpu, linear, size, value);
+	*value = guest_mapped_load(operand->gpa, size);
+	return 0;
+}
+
+static int operand_store(void *context, uint64_t linear, unsigned size, uint64_t value)
+{
+	const struct operand *operand = context;
+
+	if (!is_operand(operand, linear, size))
+		return guest_store(operand->vcpu, linear, size, value);
+	guest_mapped_store(operand->gpa, size, value);
+	return 0;
+}
+
+/* String instructions have two operands, and move on: they are walked for. */
+static enum insn_result execute(struct vcpu *vcpu, const struct insn *insn, struct insn_cpu *cpu)
+{
+	struct operand operand = {vcpu, insn_linear_address(insn, cpu), vcpu->exit.fault.gpa};
+	const struct insn_memory direct = {&operand, operand_load, operand_store};
+	const struct insn_memory walked = {vcpu, guest_load, guest_store};
+	bool string = insn->operation == INSN_MOVS || insn->operation == INSN_STOS || insn->operation == INSN_LODS;
+
+	/* A fault in the second page of an access that crosses tells nothing of the first. */
+	if (string || (operand.linear ^ operand.gpa) % 4096)
+		return insn_execute(insn, cpu, &walked);
+	return insn_execute(insn, cpu, &direct);
+}
+
 static void emulate(struct vcpu *vcpu)
 {
-	const struct insn_memory memory = {vcpu, guest_load, guest_store};
 	uint8_t bytes[INSN_MAX_BYTES];
 	struct insn_cpu cpu;
 	struct insn insn;
@@ -38,7 +85,7 @@ static void emulate(struct vcpu *vcpu)
 		backend->retired(vcpu);
 		return;
 	}
-	enum insn_result result = insn_execute(&insn, &cpu, &memory);
+	enum insn_result result = execute(vcpu, &insn, &cpu);
 
 	if (result == INSN_UNSUPPORTED) {
 		refuse(vcpu, "an instruction that is not emulated");
@@ -62,7 +109,7 @@ void mmio_fault(struct vcpu *vcpu)
 	/* The mapping has changed since: another CPU moved a hook. */
 	if (vcpu->exit.fault.write ? access & NPT_WRITE : vcpu->exit.fault.fetch ? access & NPT_EXECUTE : access)
 		return;
-	if (mmio_map_missing(vcpu, gpa))
+	if (!mmio_find(gpa) && mmio_map_missing(vcpu, gpa))
 		return;
 	if (vcpu->exit.fault.fetch)
 		refuse(vcpu, "code in trapped memory");
