@@ -99,7 +99,7 @@ static void reset_hba(struct ahci *ahci, uint32_t value)
 	for (unsigned i = 0; i < AHCI_PORTS; i++) {
 		struct port *port = &ahci->port[i];
 
-		port->guest_clb = port->guest_fb = 0;
+		/* The base addresses outlive a reset (AHCI 10.4.3). */
 		copy_mark_stale(ahci, i);
 		if (!port->map)
 			continue;
@@ -130,8 +130,11 @@ static void write_word(struct ahci *ahci, uint32_t offset, uint32_t value)
 	} else if (offset == HBA_GHC && value & GHC_HR) {
 		copy_disarm_all(ahci);
 		reset_hba(ahci, value);
+		ahci->ghc = device_read(ahci, HBA_GHC);
 	} else {
 		device_write(ahci, offset, value);
+		if (offset == HBA_GHC)
+			ahci->ghc = device_read(ahci, HBA_GHC);
 		copy_disarm_all(ahci);
 	}
 }
