@@ -53,6 +53,15 @@ static void fill(uint8_t *data, size_t bytes, uint8_t salt)
 		data[i] = (uint8_t)(i * 31 + (i >> 8) * 7 + salt);
 }
 
+/* PRDBC: the bytes that the device says it has moved; not of queued commands (AHCI 5.4.1). */
+static void expect_count(struct fixture *f, bool ncq, uint32_t bytes)
+{
+	const uint32_t *header = machine_pointer(&f->m, f->g.list);
+
+	if (!ncq)
+		assert_int_equal(header[1], bytes);
+}
+
 /* Writes other data, looks at the medium, reads it again. */
 static void write_and_read(struct fixture *f, bool ncq, uint64_t lba, uint32_t count)
 {
@@ -62,6 +71,7 @@ static void write_and_read(struct fixture *f, bool ncq, uint64_t lba, uint32_t c
 	fill(expected, bytes, (uint8_t)(lba + ncq));
 	memcpy(buffer(f), expected, bytes);
 	assert_true(guest_write(&f->g, ncq, lba, count, f->buffer));
+	expect_count(f, ncq, bytes);
 	/* The guest's page is as it was. */
 	assert_memory_equal(buffer(f), expected, bytes);
 	machine_plain(&f->m, f->g.port, lba, count, plain);
@@ -69,6 +79,7 @@ static void write_and_read(struct fixture *f, bool ncq, uint64_t lba, uint32_t c
 	memset(buffer(f), 0, bytes);
 	assert_true(guest_read(&f->g, ncq, lba, count, f->buffer));
 	assert_memory_equal(buffer(f), expected, bytes);
+	expect_count(f, ncq, bytes);
 	free(plain);
 	free(expected);
 }

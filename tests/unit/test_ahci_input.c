@@ -479,6 +479,10 @@ static void addresses_are_hidden(void **state)
 	assert_int_equal(guest_register(&f.g, PX_CLB), (uint32_t)f.g.list);
 	assert_int_equal(guest_register(&f.g, PX_CLBU), f.g.list >> 32);
 	assert_int_equal(guest_register(&f.g, PX_FB), (uint32_t)f.g.received);
+	/* A reset of the HBA leaves the addresses alone (AHCI 10.4.3): the guest's. */
+	machine_write(&f.m, 0, ABAR_GHC, ABAR_GHC_HR);
+	assert_int_equal(guest_register(&f.g, PX_CLB), (uint32_t)f.g.list);
+	assert_int_equal(guest_register(&f.g, PX_FB), (uint32_t)f.g.received);
 	for (uint32_t at = 0; at < 0x1100; at += 4) {
 		const uint32_t *copy = (const uint32_t *)ahci_copy(f.m.ahci);
 
