@@ -74,21 +74,19 @@ static uint32_t refresh_fast(struct ahci *ahci, unsigned number)
 void copy_arm_if_owed(struct ahci *ahci, uint32_t is)
 {
 	const struct ahci_env *env = ahci->env;
-	uint32_t ghc;
 
 	if (!is || !env->copy_arm)
 		return;
-	ghc = device_read(ahci, HBA_GHC);
 	port_lock(&ahci->lock);
 	ahci->unacked |= is;
-	bool arm = ghc & GHC_IE;
+	bool arm = ahci->ghc & GHC_IE;
 	uint32_t stale = __atomic_exchange_n(&ahci->stale, 0, __ATOMIC_RELAXED);
 
 	for (uint32_t rest = stale & ahci->implemented; arm && rest; rest &= rest - 1)
 		refresh_slow(ahci, (unsigned)__builtin_ctz(rest));
 	if (!arm)
 		__atomic_or_fetch(&ahci->stale, stale, __ATOMIC_RELAXED);
-	store(ahci, HBA_GHC, ghc);
+	store(ahci, HBA_GHC, ahci->ghc);
 	store(ahci, HBA_IS, is);
 	for (uint32_t rest = is & ahci->implemented; arm && rest; rest &= rest - 1)
 		if (refresh_fast(ahci, (unsigned)__builtin_ctz(rest)) & IS_ERRORS)
@@ -98,19 +96,26 @@ void copy_arm_if_owed(struct ahci *ahci, uint32_t is)
 		env->copy_arm(env->context);
 }
 
-/* PxIS has been written and the port collected: the handler goes on reading the copy. */
-void copy_after_port_is(struct ahci *ahci, unsigned number)
+/*
+ * PxIS has been written and the port collected: the handler goes on reading the
+ * copy. A bit that was set between its read and its write stays set in the device,
+ * and raises IS again once that is acknowledged; the copy need not show it, and
+ * saves the accesses to the device.
+ */
+void copy_after_port_is(struct ahci *ahci, unsigned number, uint32_t cleared)
 {
-	uint32_t is;
+	uint32_t offset = port_offset(number, PORT_IS);
 
 	if (!__atomic_load_n(&ahci->unacked, __ATOMIC_RELAXED))
 		return;
 	port_lock(&ahci->lock);
-	is = refresh_fast(ahci, number);
-	store(ahci, HBA_IS, device_read(ahci, HBA_IS));
+	if (ahci->port[number].map) {
+		store(ahci, offset, *word(ahci, offset) & ~cleared);
+		store(ahci, port_offset(number, PORT_TFD), device_read(ahci, port_offset(number, PORT_TFD)));
+	} else {
+		refresh_fast(ahci, number);
+	}
 	port_unlock(&ahci->lock);
-	if (is & IS_ERRORS)
-		copy_disarm_all(ahci);
 }
 
 void copy_acknowledge(struct ahci *ahci, uint32_t bits)

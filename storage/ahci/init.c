@@ -114,6 +114,7 @@ struct ahci *ahci_init(const struct ahci_config *config)
 	}
 	if (!take_ports(ahci))
 		return NULL;
+	ahci->ghc = device_read(ahci, HBA_GHC);
 	fill_generic_copy(ahci);
 	return ahci;
 }

@@ -107,6 +107,7 @@ struct ahci {
 	const struct ahci_env *env;
 	uint32_t implemented; /* PI */
 	uint32_t cap;
+	uint32_t ghc; /* as it was after the guest's last write */
 	struct port_lock lock;
 	uint32_t unacked; /* IS bits shown to the guest as 1 and not written by it since */
 	uint32_t stale;   /* ports whose part of the copy is out of date but for IS, TFD, SACT, CI */
@@ -198,7 +199,7 @@ void identify_adjust(uint16_t words[256]);
 void copy_show_commands(struct ahci *ahci, unsigned port);
 void copy_mark_stale(struct ahci *ahci, unsigned port);
 void copy_arm_if_owed(struct ahci *ahci, uint32_t is);
-void copy_after_port_is(struct ahci *ahci, unsigned port);
+void copy_after_port_is(struct ahci *ahci, unsigned port, uint32_t cleared);
 void copy_acknowledge(struct ahci *ahci, uint32_t bits);
 void copy_disarm_self(struct ahci *ahci);
 void copy_disarm_all(struct ahci *ahci);

@@ -289,7 +289,7 @@ void port_write(struct ahci *ahci, unsigned number, uint32_t reg, uint32_t value
 	cipher_end(&scope);
 	port_unlock(&port->lock);
 	if (reg == PORT_IS)
-		copy_after_port_is(ahci, number);
+		copy_after_port_is(ahci, number, value);
 	else if (disarms_all(reg))
 		copy_disarm_all(ahci);
 	else
