@@ -208,23 +208,26 @@ class Machine:
 			+ (f"\n    the end of the hypervisor's debug log:\n{debug}" if debug else ""))
 
 	def wait(self, pattern, seconds=20):
-		"""Waits for text that matches `pattern` after what the last wait consumed; returns the match.
-		`seconds` is what a quiet machine needs."""
+		"""Waits for text that matches `pattern`, which stays within a line, after what the last wait consumed;
+		returns the match. `seconds` is what a quiet machine needs."""
 		wanted = re.compile(pattern, re.MULTILINE)
 		deadline = time.monotonic() + seconds * PATIENCE
 		with self._grown:
+			at = self._read_to
 			while True:
-				match = wanted.search(self._text, self._read_to)
+				match = wanted.search(self._text, at)
 				if match:
 					self._read_to = match.end()
 					return match
-				if FATAL.search(self._text, self._read_to):
+				if FATAL.search(self._text, at):
 					raise self._failure(f"it died while /{pattern}/ was awaited")
 				if self._ended_output:
 					raise self._failure(f"it ended while /{pattern}/ was awaited")
 				left = deadline - time.monotonic()
 				if left <= 0:
 					raise self._failure(f"/{pattern}/ did not appear")
+				# Text comes a few bytes at a time: only the line it grows in is looked at again.
+				at = max(at, self._text.rfind("\n") + 1)
 				self._grown.wait(left)
 
 	def send(self, text):
@@ -256,8 +259,9 @@ class Machine:
 
 	def finish(self, seconds=20, check=True):
 		"""What the command wrote since the last wait; with `check`, its failure is ours."""
-		match = self.wait(rf"((?:.|\n)*?)\[ended-{self._markers}:(\d+)\]\n", seconds)
-		output, status = match.group(1), int(match.group(2))
+		start = self._read_to
+		match = self.wait(rf"\[ended-{self._markers}:(\d+)\]\n", seconds)
+		output, status = self.text()[start:match.start()], int(match.group(1))
 		if check and status != 0:
 			raise self._failure(f"in the guest, `{self._begun}` ended with status {status} and said: {output.strip()}")
 		return output
