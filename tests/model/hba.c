@@ -110,6 +110,8 @@ void hba_send_signature(struct hba *hba, unsigned port)
 /* What changes with time alone. Counted in register reads, so that a poller always gets on. */
 static void settle(struct hba *hba)
 {
+	if (hba->stuck)
+		return;
 	if (hba->reset_wait && !--hba->reset_wait)
 		hba->ghc &= ~ABAR_GHC_HR;
 	for (unsigned i = 0; i < MODEL_PORTS; i++) {

@@ -95,6 +95,7 @@ struct hba {
 	struct hba_port port[MODEL_PORTS];
 	unsigned delay; /* register reads until an engine or link has settled */
 	unsigned reset_wait;
+	bool stuck;   /* engines do not stop and resets do not end */
 	bool message; /* an MSI was sent and not yet taken: hba_take_interrupt() */
 	uint64_t reads, writes;
 	/* Called before every register access; exploration lets the device go on here. May be NULL. */

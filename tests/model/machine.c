@@ -182,6 +182,10 @@ void machine_init(struct machine *m, const struct machine_options *options)
 	for (unsigned i = 0; i < 4; i++)
 		if (m->disk[i].medium)
 			fill_disk(m, i);
+	if (options->stuck) {
+		m->hba.port[0].cmd |= PXCMD_ST | PXCMD_FRE | PXCMD_CR | PXCMD_FR;
+		m->hba.stuck = true;
+	}
 	machine_take_over(m, options);
 }
 

@@ -25,6 +25,7 @@ struct machine_options {
 	size_t arena_bytes; /* 0: the least and 4 MiB */
 	unsigned slots;	    /* 0: 32 */
 	bool one_port;	    /* ports 1 and 3 are empty: a smaller and faster machine */
+	bool stuck;	    /* the firmware left engines running that do not stop */
 	bool never_armed;   /* no copy_arm */
 };
 
