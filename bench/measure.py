@@ -13,7 +13,7 @@ import setups  # noqa: E402
 from qemu import Disk, Machine  # noqa: E402
 
 DATA_MIB = 260
-IDLE_SECONDS = 10
+IDLE_SECONDS = 20
 COUNTED_IOS = 3000
 DEVICE = "/dev/disk-under-test"
 
