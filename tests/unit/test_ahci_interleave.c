@@ -283,6 +283,9 @@ static void submitter_step(void)
 		break;
 	case 4:
 		poll_outstanding();
+		/* Firmware asks no further: the bit is the end of its only command. */
+		if (s.variant->commands == 1 && s.cpu.active)
+			s.wrong = "PxIS shows the end of a command that goes on";
 		s.cpu.seen = 0;
 		break;
 	}
@@ -590,6 +593,20 @@ static void test_chunks(void **state)
 			.handler = true,
 			.count = 1,
 			.write = 2},
+		{.name = "not queued, both modify, wire",
+			.commands = 2,
+			.submit = SUBMIT_TOGETHER,
+			.handler = true,
+			.level = true,
+			.count = 1,
+			.write = 3},
+		{.name = "modified, PxIS polled",
+			.commands = 1,
+			.poller = true,
+			.poll_status = true,
+			.disabled = true,
+			.count = 1,
+			.write = 1},
 		{.name = "one modifies, polled",
 			.commands = 2,
 			.ncq = true,
