@@ -55,9 +55,11 @@ static void shutdown_exit(struct vcpu *vcpu)
 	power_reset("triple fault");
 }
 
+/* A guest may have found a state that its processor accepts and VMRUN does not: it ends, we do not. */
 static void invalid_exit(struct vcpu *vcpu)
 {
-	panic(PANIC_INVALID_STATE, "cpu %u: guest state refused at rip %lx", vcpu->index, vcpu->rip);
+	log_error("cpu %u: guest state refused at rip %lx", vcpu->index, vcpu->rip);
+	power_reset("a state that cannot be virtualised");
 }
 
 static void other_exit(struct vcpu *vcpu)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guest linear memory as the emulator sees it: walked, checked, RAM or hook. */
 #include "hv/core/backend.h"
+#include "hv/core/host.h"
 #include "hv/core/memory.h"
 #include "hv/core/mmio_find.h"
 #include <string.h>
@@ -90,14 +91,24 @@ static void device_store(uint64_t gpa, unsigned size, uint64_t value)
 	*(volatile uint64_t *)gpa = value;
 }
 
-/* Our own memory reads as zeroes and swallows writes. */
+/*
+ * Our own memory reads as zeroes and swallows writes; beyond what the host maps
+ * nobody answers. The guest's tables may name any address.
+ */
+static bool is_reachable(uint64_t gpa, unsigned size)
+{
+	return host_maps(gpa, size) && !memory_is_ours(gpa, size);
+}
+
 uint64_t guest_mapped_load(uint64_t gpa, unsigned size)
 {
 	const struct mmio_hook *hook = mmio_find(gpa);
 
 	if (hook)
 		return hook->read(hook->context, gpa - hook->gpa, size);
-	return memory_is_ours(gpa, size) ? 0 : guest_physical_load(gpa, size);
+	if (is_reachable(gpa, size))
+		return guest_physical_load(gpa, size);
+	return memory_is_ours(gpa, size) ? 0 : UINT64_MAX >> (64 - 8 * size);
 }
 
 void guest_mapped_store(uint64_t gpa, unsigned size, uint64_t value)
@@ -106,7 +117,7 @@ void guest_mapped_store(uint64_t gpa, unsigned size, uint64_t value)
 
 	if (hook)
 		hook->write(hook->context, gpa - hook->gpa, size, value);
-	else if (!memory_is_ours(gpa, size))
+	else if (is_reachable(gpa, size))
 		device_store(gpa, size, value);
 }
 

@@ -24,6 +24,7 @@ struct gate {
 };
 
 static uint64_t *page_root;
+static uint64_t mapped_end;
 static const uint64_t gdt[3] = {0, 0x00209b0000000000ull, 0x0000930000000000ull};
 static struct gate idt[32];
 
@@ -50,6 +51,7 @@ int host_init(uint64_t limit)
 {
 	uint64_t tables = (limit + (GIB << 9) - 1) / (GIB << 9);
 
+	mapped_end = tables * (GIB << 9);
 	page_root = memory_take(4096, 4096);
 	uint64_t *directories = memory_take(tables * 4096, 4096);
 
@@ -68,11 +70,18 @@ int host_init(uint64_t limit)
 	return 0;
 }
 
+bool host_maps(uint64_t address, uint64_t bytes)
+{
+	return address < mapped_end && bytes <= mapped_end - address;
+}
+
 void host_enter(void)
 {
 	const struct table_pointer gdtr = {sizeof(gdt) - 1, (uint64_t)gdt}, idtr = {sizeof(idt) - 1, (uint64_t)idt};
 
 	write_cr3((uint64_t)page_root);
+	/* The cipher's registers are at hand, whatever the firmware had set for this CPU. */
+	write_cr0((read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP);
 	write_cr4((read_cr4() | CR4_OSFXSR) & ~(1ull << 23)); /* no CET: our stacks have no shadow */
 	__asm__ volatile("lgdt %0\n lidt %1\n"
 			 "mov %w2, %%ds\n mov %w2, %%es\n mov %w2, %%ss\n"

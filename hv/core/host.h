@@ -8,6 +8,9 @@
 /* Builds the shared tables; `limit` is where the identity mapping ends. Init only. 0 or -1 (no memory). */
 int host_init(uint64_t limit);
 
+/* Whether [address, address+bytes) lies in the identity mapping: what is beyond, nobody may touch. */
+bool host_maps(uint64_t address, uint64_t bytes);
+
 /* Loads them on this CPU: from here faults are ours. Interrupts are off. */
 void host_enter(void);
 

@@ -9,8 +9,7 @@
 
 enum panic_number {
 	PANIC_HOST_EXCEPTION = 1, /* a fault inside the hypervisor */
-	PANIC_INVALID_STATE = 2,  /* the processor refuses the guest's state */
-	PANIC_STACK = 3,          /* a host stack has overflowed */
+	PANIC_STACK = 2,          /* a host stack has overflowed */
 };
 
 void panic(enum panic_number number, const char *format, ...)

@@ -7,6 +7,9 @@
 #include <stdint.h>
 
 #define CR0_PE (1ull << 0)
+#define CR0_MP (1ull << 1)
+#define CR0_EM (1ull << 2)
+#define CR0_TS (1ull << 3)
 #define CR0_ET (1ull << 4)
 #define CR0_WP (1ull << 16)
 #define CR0_NW (1ull << 29)
