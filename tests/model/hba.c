@@ -42,9 +42,12 @@ static void update_is(struct hba *hba, bool acknowledged)
 {
 	uint32_t before = hba->is;
 
-	for (unsigned i = 0; i < MODEL_PORTS; i++)
+	for (uint32_t rest = hba->pi; rest; rest &= rest - 1) {
+		unsigned i = (unsigned)__builtin_ctz(rest);
+
 		if (port_status(&hba->port[i]) & hba->port[i].ie)
 			hba->is |= 1u << i;
+	}
 	if (hba->ghc & ABAR_GHC_IE && hba->is && (!before || acknowledged))
 		hba->message = true;
 }
@@ -114,7 +117,8 @@ static void settle(struct hba *hba)
 		return;
 	if (hba->reset_wait && !--hba->reset_wait)
 		hba->ghc &= ~ABAR_GHC_HR;
-	for (unsigned i = 0; i < MODEL_PORTS; i++) {
+	for (uint32_t rest = hba->pi; rest; rest &= rest - 1) {
+		unsigned i = (unsigned)__builtin_ctz(rest);
 		struct hba_port *p = &hba->port[i];
 
 		if (p->start_wait && !--p->start_wait) {

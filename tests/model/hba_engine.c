@@ -255,8 +255,8 @@ static int next_slot(const struct hba_port *p)
 /* Whether the command that the disk is executing keeps it from taking another. */
 static bool busy(const struct hba_port *p)
 {
-	for (unsigned i = 0; i < MODEL_SLOTS; i++)
-		if (p->accepted >> i & 1 && !p->slot[i].plan.ncq)
+	for (uint32_t rest = p->accepted; rest; rest &= rest - 1)
+		if (!p->slot[__builtin_ctz(rest)].plan.ncq)
 			return true;
 	return false;
 }
@@ -329,16 +329,16 @@ void hba_run(struct hba *hba)
 
 	while (more) {
 		more = false;
-		for (unsigned port = 0; port < MODEL_PORTS; port++) {
+		for (uint32_t ports = hba->pi; ports; ports &= ports - 1) {
+			unsigned port = (unsigned)__builtin_ctz(ports);
 			struct hba_port *p = &hba->port[port];
 
 			while (hba_fetch(hba, port) >= 0)
 				more = true;
-			for (unsigned slot = 0; slot < MODEL_SLOTS; slot++)
-				if (p->accepted >> slot & 1 && p->cmd & PXCMD_CR) {
-					hba_finish(hba, port, slot);
-					more = true;
-				}
+			while (p->accepted && p->cmd & PXCMD_CR) {
+				hba_finish(hba, port, (unsigned)__builtin_ctz(p->accepted));
+				more = true;
+			}
 		}
 	}
 }
