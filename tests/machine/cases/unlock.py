@@ -77,7 +77,7 @@ def _pieces(volume):
 	return [volume.key[at:at + 16] for at in range(0, len(volume.key), 16)]
 
 
-def _places_of_keys(machine, volume):
+def places_of_keys(machine, volume):
 	"""Where in RAM pieces of the volume key lie."""
 	path = f"{machine.directory}/memory"
 	machine.dump_memory(path)
@@ -94,14 +94,14 @@ def _keys_after(name, command):
 		mib, address = re.search(r"(\d+) MiB at ([0-9a-f]+)", machine.debug_log()).groups()
 		start = int(address, 16)
 		machine.pause()
-		running = _places_of_keys(machine, volume)
+		running = places_of_keys(machine, volume)
 		machine.resume()
 		assert running, "the search finds no key where one must be"
 		assert all(start <= at < start + (int(mib) << 20) for at in running), \
 			f"a key outside the hypervisor's memory: {[hex(at) for at in running]}"
 		machine.send(command + "\n")
 		machine.wait_stopped()
-		after = _places_of_keys(machine, volume)
+		after = places_of_keys(machine, volume)
 		assert not after, f"keys are still in RAM at {[hex(at) for at in after]}"
 
 
