@@ -19,9 +19,8 @@
  */
 static void nmi_exit(struct vcpu *vcpu)
 {
-	bool ours = __atomic_exchange_n(&vcpu->kicked, 0, __ATOMIC_SEQ_CST);
+	bool ours = nmi_collect(vcpu, false);
 
-	backend->nmi_window(false);
 	if (__atomic_exchange_n(&vcpu->nmi_expected, 0, __ATOMIC_SEQ_CST) || !ours)
 		vcpu->nmi_pending = true;
 }

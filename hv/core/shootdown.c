@@ -5,14 +5,27 @@
 
 static uint64_t generation;
 
-/*
- * `kicked` tells the target whose NMI it took. It is never a reason not to send:
- * it may be left over from an NMI that the target has swallowed already.
- */
 void vcpu_wake(struct vcpu *vcpu)
 {
-	__atomic_store_n(&vcpu->kicked, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&vcpu->kicks_begun, 1, __ATOMIC_SEQ_CST);
 	lapic_send_nmi(vcpu->apic_id);
+	__atomic_add_fetch(&vcpu->kicks_done, 1, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * NMIs merge, and one of ours may arrive long after its sender has announced it.
+ * A kick is taken off the account only when its NMI was certainly pending before
+ * the window: until then an NMI counts as ours. So a guest is never given an NMI
+ * that was not its own; in a close race it may lose one that met ours.
+ */
+bool nmi_collect(struct vcpu *vcpu, bool halt)
+{
+	uint32_t done = __atomic_load_n(&vcpu->kicks_done, __ATOMIC_SEQ_CST);
+	bool ours = __atomic_load_n(&vcpu->kicks_begun, __ATOMIC_SEQ_CST) != vcpu->kicks_taken;
+
+	backend->nmi_window(halt);
+	vcpu->kicks_taken = done;
+	return ours;
 }
 
 /*

@@ -18,6 +18,12 @@ void vcpu_kick(struct vcpu *vcpu);
 /* Wakes a CPU that halts in the host; harmless to one that does not. */
 void vcpu_wake(struct vcpu *vcpu);
 
+/*
+ * Lets pending NMIs reach the host (and halts until one comes, when `halt`);
+ * returns whether one of them may have been a kick. On the vcpu's own CPU.
+ */
+bool nmi_collect(struct vcpu *vcpu, bool halt);
+
 /* Before an entry: takes note of what others asked for. in_guest is set already. */
 void shootdown_serve(struct vcpu *vcpu);
 

@@ -41,23 +41,25 @@ static void enter_init(struct vcpu *vcpu)
 void startup_serve(struct vcpu *vcpu)
 {
 	for (;;) {
-		if (__atomic_exchange_n(&vcpu->init_pending, 0, __ATOMIC_SEQ_CST))
+		/* The flag goes down after the new life has begun: a SIPI between them would be ignored. */
+		if (__atomic_load_n(&vcpu->init_pending, __ATOMIC_SEQ_CST)) {
 			enter_init(vcpu);
+			__atomic_store_n(&vcpu->init_pending, 0, __ATOMIC_SEQ_CST);
+		}
 		if (vcpu->life == VCPU_RUNNING)
 			return;
 
 		uint32_t vector = __atomic_exchange_n(&vcpu->sipi_pending, SIPI_NONE, __ATOMIC_SEQ_CST);
 
 		if (vector == SIPI_NONE) {
-			backend->nmi_window(true);
-			__atomic_store_n(&vcpu->kicked, 0, __ATOMIC_SEQ_CST);
+			nmi_collect(vcpu, true);
 			continue;
 		}
 		backend->startup(vcpu, (uint8_t)vector);
 		__atomic_store_n(&vcpu->life, VCPU_RUNNING, __ATOMIC_SEQ_CST);
 		log_debug("cpu %u: started at %x000", vcpu->index, vector);
 		lapic_started(vcpu);
+		/* Once more around: an INIT that came before in_guest was set has not kicked. */
 		__atomic_store_n(&vcpu->in_guest, 1, __ATOMIC_SEQ_CST);
-		return;
 	}
 }

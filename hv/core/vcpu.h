@@ -75,7 +75,9 @@ struct vcpu {
 
 	/* Written by other CPUs. */
 	uint32_t in_guest;      /* 1 from before the last look at the requests below until the next exit */
-	uint32_t kicked;        /* an NMI of ours is on its way */
+	uint32_t kicks_begun;   /* NMIs of ours to this CPU: about to be sent ... */
+	uint32_t kicks_done;    /* ... and certain to have reached it */
+	uint32_t kicks_taken;   /* its own count of those that it has taken, see nmi_collect */
 	uint64_t flush_wanted;  /* generation of translations to drop ... */
 	uint64_t flush_done;    /* ... and the last one dropped */
 	uint32_t init_pending;  /* an INIT was sent */
