@@ -177,6 +177,8 @@ const void *ahci_copy(const struct ahci *ahci)
 
 void ahci_quiesce(struct ahci *ahci)
 {
+	bool stopped = true;
+
 	for (unsigned i = 0; i < AHCI_PORTS; i++) {
 		struct port *port = &ahci->port[i];
 
@@ -185,11 +187,15 @@ void ahci_quiesce(struct ahci *ahci)
 		port_lock(&port->lock);
 		/* From here no command is issued. */
 		port->dead = true;
-		if (!port_stop(ahci, i))
+		if (!port_stop(ahci, i)) {
 			log_warning("ahci: port %u does not stop", i);
+			stopped = false;
+		}
 		port_unlock(&port->lock);
 	}
-	secret_wipe(ahci->pool.base, (size_t)ahci->pool.pages * PAGE_BYTES);
+	/* A device that still reads would put the zeroes on the medium. What is there is ciphertext, but for a partial sector. */
+	if (stopped)
+		secret_wipe(ahci->pool.base, (size_t)ahci->pool.pages * PAGE_BYTES);
 }
 
 void ahci_statistics(struct ahci *ahci, struct ahci_statistics *out)
