@@ -8,9 +8,28 @@
 
 #define PAGE 4096ull
 
+/*
+ * Our own memory reads as zeroes and swallows writes; beyond what the host maps
+ * nobody answers. The guest's tables may name any address.
+ */
+static bool is_reachable(uint64_t gpa, unsigned size)
+{
+	return host_maps(gpa, size) && !memory_is_ours(gpa, size);
+}
+
+/*
+ * Where the processor itself has fetched code or walked tables for the guest, and
+ * we do it again: any memory that is neither ours nor trapped. Firmware parks its
+ * CPUs in memory that its map calls reserved, not RAM.
+ */
+static void *processor_memory(uint64_t gpa, unsigned size)
+{
+	return is_reachable(gpa, size) && !mmio_find(gpa) ? (void *)gpa : NULL;
+}
+
 static int table_load(void *context, uint64_t gpa, unsigned size, uint64_t *value)
 {
-	const void *entry = memory_guest(gpa, size);
+	const void *entry = processor_memory(gpa, size);
 
 	(void)context;
 	if (!entry)
@@ -22,7 +41,7 @@ static int table_load(void *context, uint64_t gpa, unsigned size, uint64_t *valu
 
 static int table_update(void *context, uint64_t gpa, unsigned size, uint64_t expected, uint64_t value)
 {
-	void *entry = memory_guest(gpa, size);
+	void *entry = processor_memory(gpa, size);
 	uint32_t expected32 = (uint32_t)expected;
 	bool same;
 
@@ -91,15 +110,6 @@ static void device_store(uint64_t gpa, unsigned size, uint64_t value)
 	*(volatile uint64_t *)gpa = value;
 }
 
-/*
- * Our own memory reads as zeroes and swallows writes; beyond what the host maps
- * nobody answers. The guest's tables may name any address.
- */
-static bool is_reachable(uint64_t gpa, unsigned size)
-{
-	return host_maps(gpa, size) && !memory_is_ours(gpa, size);
-}
-
 uint64_t guest_mapped_load(uint64_t gpa, unsigned size)
 {
 	const struct mmio_hook *hook = mmio_find(gpa);
@@ -158,8 +168,7 @@ int guest_store(void *context, uint64_t linear, unsigned size, uint64_t value)
 }
 
 /*
- * Code is read from RAM only: an instruction in a device's registers is not ours
- * to emulate. The second page may be absent when the instruction ends before it.
+ * An instruction in trapped registers is not ours to emulate. The second page may be absent when the instruction ends before it.
  */
 unsigned guest_fetch(struct vcpu *vcpu, uint8_t bytes[INSN_MAX_BYTES])
 {
@@ -179,7 +188,7 @@ unsigned guest_fetch(struct vcpu *vcpu, uint8_t bytes[INSN_MAX_BYTES])
 				backend->inject_page_fault(vcpu, linear, result.fault_error);
 			break;
 		}
-		const void *code = memory_guest(result.gpa, part);
+		const void *code = processor_memory(result.gpa, part);
 
 		if (!code) {
 			if (!count)
