@@ -14,10 +14,7 @@
 struct launch_state {
 	uint64_t rsp, rip, rflags;
 	uint64_t cr0, cr3, cr4, efer;
-	struct descriptor_table {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) gdt, idt;
+	struct descriptor_table gdt, idt;
 	uint16_t es, cs, ss, ds;
 };
 

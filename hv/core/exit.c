@@ -39,7 +39,7 @@ static void undefined_exit(struct vcpu *vcpu)
 /* INVD would drop what our caches have not written back: do what keeps it. */
 static void invalidate_exit(struct vcpu *vcpu)
 {
-	__asm__ volatile("wbinvd" ::: "memory");
+	write_back_caches();
 	skip_instruction(vcpu, 2);
 }
 

@@ -4,7 +4,7 @@
 #include "hv/core/host.h"
 #include "hv/core/memory.h"
 #include "hv/core/mmio_find.h"
-#include <string.h>
+#include "hv/x86/physical.h"
 
 #define PAGE 4096ull
 
@@ -22,39 +22,26 @@ static bool is_reachable(uint64_t gpa, unsigned size)
  * we do it again: any memory that is neither ours nor trapped. Firmware parks its
  * CPUs in memory that its map calls reserved, not RAM.
  */
-static void *processor_memory(uint64_t gpa, unsigned size)
+static bool is_processors(uint64_t gpa, unsigned size)
 {
-	return is_reachable(gpa, size) && !mmio_find(gpa) ? (void *)gpa : NULL;
+	return is_reachable(gpa, size) && !mmio_find(gpa);
 }
 
 static int table_load(void *context, uint64_t gpa, unsigned size, uint64_t *value)
 {
-	const void *entry = processor_memory(gpa, size);
-
 	(void)context;
-	if (!entry)
+	if (!is_processors(gpa, size))
 		return -1;
-	*value = size == 8 ? __atomic_load_n((const uint64_t *)entry, __ATOMIC_RELAXED)
-			   : __atomic_load_n((const uint32_t *)entry, __ATOMIC_RELAXED);
+	*value = physical_load(gpa, size);
 	return 0;
 }
 
 static int table_update(void *context, uint64_t gpa, unsigned size, uint64_t expected, uint64_t value)
 {
-	void *entry = processor_memory(gpa, size);
-	uint32_t expected32 = (uint32_t)expected;
-	bool same;
-
 	(void)context;
-	if (!entry)
+	if (!is_processors(gpa, size))
 		return -1;
-	if (size == 8)
-		same = __atomic_compare_exchange_n((uint64_t *)entry, &expected, value, false, __ATOMIC_SEQ_CST,
-						   __ATOMIC_RELAXED);
-	else
-		same = __atomic_compare_exchange_n((uint32_t *)entry, &expected32, (uint32_t)value, false,
-						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-	return same ? 0 : 1;
+	return physical_exchange(gpa, size, expected, value) ? 0 : 1;
 }
 
 static const struct walk_memory table_memory = {NULL, table_load, table_update};
@@ -81,35 +68,6 @@ static int translate(struct vcpu *vcpu, uint64_t linear, enum walk_access access
 }
 
 /* Device memory that nobody hooked is accessed with the width the guest used. */
-uint64_t guest_physical_load(uint64_t gpa, unsigned size)
-{
-	switch (size) {
-	case 1:
-		return *(volatile uint8_t *)gpa;
-	case 2:
-		return *(volatile uint16_t *)gpa;
-	case 4:
-		return *(volatile uint32_t *)gpa;
-	}
-	return *(volatile uint64_t *)gpa;
-}
-
-static void device_store(uint64_t gpa, unsigned size, uint64_t value)
-{
-	switch (size) {
-	case 1:
-		*(volatile uint8_t *)gpa = (uint8_t)value;
-		return;
-	case 2:
-		*(volatile uint16_t *)gpa = (uint16_t)value;
-		return;
-	case 4:
-		*(volatile uint32_t *)gpa = (uint32_t)value;
-		return;
-	}
-	*(volatile uint64_t *)gpa = value;
-}
-
 uint64_t guest_mapped_load(uint64_t gpa, unsigned size)
 {
 	const struct mmio_hook *hook = mmio_find(gpa);
@@ -117,7 +75,7 @@ uint64_t guest_mapped_load(uint64_t gpa, unsigned size)
 	if (hook)
 		return hook->read(hook->context, gpa - hook->gpa, size);
 	if (is_reachable(gpa, size))
-		return guest_physical_load(gpa, size);
+		return physical_load(gpa, size);
 	return memory_is_ours(gpa, size) ? 0 : UINT64_MAX >> (64 - 8 * size);
 }
 
@@ -128,7 +86,7 @@ void guest_mapped_store(uint64_t gpa, unsigned size, uint64_t value)
 	if (hook)
 		hook->write(hook->context, gpa - hook->gpa, size, value);
 	else if (is_reachable(gpa, size))
-		device_store(gpa, size, value);
+		physical_store(gpa, size, value);
 }
 
 /* An access that crosses a page is made byte by byte, after both pages have translated. */
@@ -188,14 +146,12 @@ unsigned guest_fetch(struct vcpu *vcpu, uint8_t bytes[INSN_MAX_BYTES])
 				backend->inject_page_fault(vcpu, linear, result.fault_error);
 			break;
 		}
-		const void *code = processor_memory(result.gpa, part);
-
-		if (!code) {
+		if (!is_processors(result.gpa, part)) {
 			if (!count)
 				backend->inject_exception(vcpu, EXCEPTION_GP, true, 0);
 			break;
 		}
-		memcpy(bytes + count, code, part);
+		physical_copy(bytes + count, result.gpa, part);
 		count += part;
 		linear += part;
 	}

@@ -14,11 +14,6 @@
 #define GATE          0x8e00ull /* present, DPL 0, interrupt gate */
 #define STACK_PATTERN 0x6b636174536c6165ull
 
-struct table_pointer {
-	uint16_t limit;
-	uint64_t base;
-} __attribute__((packed));
-
 struct gate {
 	uint64_t low, high;
 };
@@ -77,17 +72,14 @@ bool host_maps(uint64_t address, uint64_t bytes)
 
 void host_enter(void)
 {
-	const struct table_pointer gdtr = {sizeof(gdt) - 1, (uint64_t)gdt}, idtr = {sizeof(idt) - 1, (uint64_t)idt};
+	const struct descriptor_table gdtr = {sizeof(gdt) - 1, (uint64_t)gdt};
+	const struct descriptor_table idtr = {sizeof(idt) - 1, (uint64_t)idt};
 
 	write_cr3((uint64_t)page_root);
 	/* The cipher's registers are at hand, whatever the firmware had set for this CPU. */
 	write_cr0((read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP);
 	write_cr4((read_cr4() | CR4_OSFXSR) & ~(1ull << 23)); /* no CET: our stacks have no shadow */
-	__asm__ volatile("lgdt %0\n lidt %1\n"
-			 "mov %w2, %%ds\n mov %w2, %%es\n mov %w2, %%ss\n"
-			 "pushq %3\n lea 1f(%%rip), %%rax\n push %%rax\n lretq\n 1:" ::"m"(gdtr),
-			 "m"(idtr), "r"(HOST_DS), "i"(HOST_CS)
-			 : "rax", "memory");
+	load_descriptor_tables(&gdtr, &idtr, HOST_CS, HOST_DS);
 }
 
 struct vcpu *host_new_vcpu(uint32_t index, uint32_t apic_id, uint32_t backend_bytes)

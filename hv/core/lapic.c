@@ -4,6 +4,7 @@
 #include "hv/core/log.h"
 #include "hv/core/mmio.h"
 #include "hv/core/startup.h"
+#include "hv/x86/physical.h"
 
 #define LAPIC_PAGE      0xfee00000ull
 #define ICR_LOW         0x300u
@@ -23,9 +24,14 @@ static uint64_t firmware_cr3; /* the page tables under which the firmware runs t
 static uint32_t started;      /* CPUs that got their SIPI from the system, and the boot CPU */
 static bool lifted;
 
-static volatile uint32_t *lapic_register(uint64_t offset)
+static uint32_t register_read(uint64_t offset)
 {
-	return (volatile uint32_t *)(LAPIC_PAGE + offset);
+	return (uint32_t)physical_load(LAPIC_PAGE + offset, 4);
+}
+
+static void register_write(uint64_t offset, uint32_t value)
+{
+	physical_store(LAPIC_PAGE + offset, 4, value);
 }
 
 static bool x2apic(void)
@@ -39,15 +45,15 @@ void lapic_send_nmi(uint32_t apic_id)
 		wrmsr(MSR_X2APIC_ICR, (uint64_t)apic_id << 32 | ICR_ASSERT | ICR_NMI);
 		return;
 	}
-	uint32_t guest_high = *lapic_register(ICR_HIGH);
+	uint32_t guest_high = register_read(ICR_HIGH);
 
-	while (*lapic_register(ICR_LOW) & ICR_BUSY)
+	while (register_read(ICR_LOW) & ICR_BUSY)
 		cpu_pause();
-	*lapic_register(ICR_HIGH) = apic_id << 24;
-	*lapic_register(ICR_LOW) = ICR_ASSERT | ICR_NMI;
-	while (*lapic_register(ICR_LOW) & ICR_BUSY)
+	register_write(ICR_HIGH, apic_id << 24);
+	register_write(ICR_LOW, ICR_ASSERT | ICR_NMI);
+	while (register_read(ICR_LOW) & ICR_BUSY)
 		cpu_pause();
-	*lapic_register(ICR_HIGH) = guest_high;
+	register_write(ICR_HIGH, guest_high);
 }
 
 static bool addressed(const struct vcpu *vcpu, unsigned shorthand, uint32_t destination, bool broadcast)
@@ -114,7 +120,7 @@ static uint64_t page_read(void *context, uint64_t offset, unsigned size)
 {
 	(void)context;
 	(void)size;
-	return offset % 16 ? 0 : *lapic_register(offset);
+	return offset % 16 ? 0 : register_read(offset);
 }
 
 /* Registers are 32 bits wide on 16-byte boundaries; other accesses are undefined (APM 16.3.2) and dropped. */
@@ -124,12 +130,12 @@ static void page_write(void *context, uint64_t offset, unsigned size, uint64_t v
 	if (offset % 16 || size < 4)
 		return;
 	if (offset == ICR_LOW) {
-		uint32_t destination = *lapic_register(ICR_HIGH) >> 24;
+		uint32_t destination = register_read(ICR_HIGH) >> 24;
 
 		if (virtualise((uint32_t)value, destination, destination == 0xff))
 			return;
 	}
-	*lapic_register(offset) = (uint32_t)value;
+	register_write(offset, (uint32_t)value);
 }
 
 bool lapic_write_x2apic_icr(uint64_t value)

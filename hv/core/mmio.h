@@ -68,9 +68,6 @@ void guest_mapped_store(uint64_t gpa, unsigned size, uint64_t value);
 /* Reads the bytes of the instruction at rip; returns how many could be read (0: a fault was injected). */
 unsigned guest_fetch(struct vcpu *vcpu, uint8_t bytes[INSN_MAX_BYTES]);
 
-/* One access of `size` 1, 2, 4 or 8 bytes to what is not hooked and not ours. */
-uint64_t guest_physical_load(uint64_t gpa, unsigned size);
-
 /*
  * Translates an address for a supervisor's access without injecting anything. False where the
  * processor would fault, at user pages, and in code of privilege level 3. Sets accessed and dirty

@@ -4,6 +4,7 @@
 #include "hv/core/ioport.h"
 #include "hv/core/log.h"
 #include "hv/core/mmio.h"
+#include "hv/x86/physical.h"
 #include "hv/x86/registers.h"
 #include "storage/port.h"
 
@@ -106,13 +107,9 @@ static uint64_t ecam_read(void *context, uint64_t offset, unsigned size)
 	const struct watched *entry = context;
 	uint64_t at = entry->ecam_page + offset;
 
-	if (size == 1)
-		return *(volatile uint8_t *)at;
-	if (size == 2)
-		return *(volatile uint16_t *)at;
-	if (size == 4)
-		return *(volatile uint32_t *)at;
-	return *(volatile uint32_t *)at | (uint64_t) * (volatile uint32_t *)(at + 4) << 32;
+	if (size < 8)
+		return physical_load(at, size);
+	return physical_load(at, 4) | physical_load(at + 4, 4) << 32;
 }
 
 static void ecam_write(void *context, uint64_t offset, unsigned size, uint64_t value)
@@ -120,14 +117,9 @@ static void ecam_write(void *context, uint64_t offset, unsigned size, uint64_t v
 	struct watched *entry = context;
 	uint64_t at = entry->ecam_page + offset;
 
-	if (size == 1)
-		*(volatile uint8_t *)at = (uint8_t)value;
-	else if (size == 2)
-		*(volatile uint16_t *)at = (uint16_t)value;
-	else
-		*(volatile uint32_t *)at = (uint32_t)value;
+	physical_store(at, size < 8 ? size : 4, value);
 	if (size == 8)
-		*(volatile uint32_t *)(at + 4) = (uint32_t)(value >> 32);
+		physical_store(at + 4, 4, value >> 32);
 	notify(entry, (uint16_t)offset);
 	if (size == 8)
 		notify(entry, (uint16_t)(offset + 4));

@@ -44,7 +44,7 @@ void power_stop_all_cpus(void)
 	stop_others();
 	__atomic_store_n(&this_vcpu()->in_guest, 0, __ATOMIC_SEQ_CST);
 	for (;;)
-		__asm__ volatile("cli; hlt");
+		cpu_halt();
 }
 
 /* No CPU may issue I/O any more when the keys go: it would be encrypted with none. */

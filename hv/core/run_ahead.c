@@ -3,6 +3,7 @@
 #include "hv/core/backend.h"
 #include "hv/core/memory.h"
 #include "hv/core/mmio_find.h"
+#include "hv/x86/physical.h"
 #include "hv/x86/step.h"
 #include <string.h>
 
@@ -51,7 +52,7 @@ static int load(void *context, uint64_t linear, unsigned size, uint64_t *value)
 	}
 	if (!memory_guest(gpa, size))
 		return -1;
-	*value = guest_physical_load(gpa, size);
+	*value = physical_load(gpa, size);
 	return 0;
 }
 

@@ -104,12 +104,8 @@ void start_cpu(uint32_t cpu, uint64_t rsp, uint64_t rip)
 	launch.cr3 = read_cr3();
 	launch.cr4 = read_cr4();
 	launch.efer = rdmsr(MSR_EFER);
-	__asm__ volatile("sgdt %0" : "=m"(launch.gdt));
-	__asm__ volatile("sidt %0" : "=m"(launch.idt));
-	__asm__ volatile("mov %%es, %0" : "=r"(launch.es));
-	__asm__ volatile("mov %%cs, %0" : "=r"(launch.cs));
-	__asm__ volatile("mov %%ss, %0" : "=r"(launch.ss));
-	__asm__ volatile("mov %%ds, %0" : "=r"(launch.ds));
+	read_descriptor_tables(&launch.gdt, &launch.idt);
+	read_selectors(&launch.es, &launch.cs, &launch.ss, &launch.ds);
 	host_enter();
 	backend->start(vcpu, &launch);
 	vcpu->online = true;

@@ -10,6 +10,7 @@
 #include "hv/core/mediator.h"
 #include "hv/core/memory.h"
 #include "hv/core/mmio.h"
+#include "hv/x86/physical.h"
 #include "storage/ahci/ahci.h"
 #include "storage/ahci/registers.h"
 #include <string.h>
@@ -32,17 +33,12 @@ static struct hba {
 } hbas[MAX_HBAS];
 static uint32_t hba_count;
 
-static volatile uint32_t *device_register(const struct hba *hba, uint32_t offset)
-{
-	return (volatile uint32_t *)(hba->abar + offset);
-}
-
 /* Registers that cannot be reached read as they do on a bus where nobody answers. */
 static uint32_t reg_read(void *context, uint32_t offset)
 {
 	const struct hba *hba = context;
 
-	return hba->abar ? *device_register(hba, offset) : UINT32_MAX;
+	return hba->abar ? (uint32_t)physical_load(hba->abar + offset, 4) : UINT32_MAX;
 }
 
 static void reg_write(void *context, uint32_t offset, uint32_t value)
@@ -50,7 +46,7 @@ static void reg_write(void *context, uint32_t offset, uint32_t value)
 	const struct hba *hba = context;
 
 	if (hba->abar)
-		*device_register(hba, offset) = value;
+		physical_store(hba->abar + offset, 4, value);
 }
 
 static void *guest_ram(void *context, uint64_t gpa, uint64_t bytes)

@@ -60,7 +60,7 @@ void svm_reset(struct vcpu *vcpu)
 	const struct vmcb_segment data = {.selector = 0, .attributes = 0x93, .limit = 0xffff, .base = 0};
 
 	/* INIT leaves the MSRs that VMLOAD loads as they are: fetch them first. */
-	__asm__ volatile("vmsave %%rax" ::"a"(vmcb) : "memory");
+	svm_vmsave(vmcb);
 	memset(vcpu->gpr, 0, sizeof(vcpu->gpr));
 	vcpu->gpr[2] = cpuid(1, 0).eax; /* rdx: family, model, stepping */
 	vcpu->rip = 0xfff0;
@@ -79,7 +79,7 @@ void svm_reset(struct vcpu *vcpu)
 	vmcb->event_injection = 0;
 	vmcb->interrupt_state = 0;
 	vmcb->intercepts1 &= ~VMCB_IRET;
-	__asm__ volatile("vmload %%rax" ::"a"(vmcb) : "memory");
+	svm_vmload(vmcb);
 	svm_backend.flush(vcpu);
 }
 

@@ -79,7 +79,7 @@ static void svm_start(struct vcpu *vcpu, const struct launch_state *launch)
 	vcpu->rip = launch->rip;
 	vcpu->rflags = launch->rflags;
 	vcpu->gpr[4] = launch->rsp;
-	__asm__ volatile("clgi");
+	svm_clgi();
 }
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Registers, flags and the few instructions C has no words for. AMD64 APM volume 2. */
+/* Registers and flags, and with them the instructions that reach them. AMD64 APM volume 2. */
 #ifndef HV_X86_REGISTERS_H
 #define HV_X86_REGISTERS_H
 
@@ -69,83 +69,6 @@ enum exception {
 	EXCEPTION_PF = 14,
 };
 
-struct cpuid_result {
-	uint32_t eax, ebx, ecx, edx;
-};
-
-static inline struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
-{
-	struct cpuid_result r;
-
-	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
-	return r;
-}
-
-static inline uint64_t rdmsr(uint32_t index)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index));
-	return (uint64_t)high << 32 | low;
-}
-
-static inline void wrmsr(uint32_t index, uint64_t value)
-{
-	__asm__ volatile("wrmsr" ::"c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
-}
-
-#define DEFINE_CONTROL_REGISTER(name)                                                                        \
-	static inline uint64_t read_##name(void)                                                             \
-	{                                                                                                    \
-		uint64_t value;                                                                              \
-		__asm__ volatile("mov %%" #name ", %0" : "=r"(value));                                       \
-		return value;                                                                                \
-	}                                                                                                    \
-	static inline void write_##name(uint64_t value)                                                      \
-	{                                                                                                    \
-		__asm__ volatile("mov %0, %%" #name ::"r"(value) : "memory");                                \
-	}
-
-DEFINE_CONTROL_REGISTER(cr0)
-DEFINE_CONTROL_REGISTER(cr2)
-DEFINE_CONTROL_REGISTER(cr3)
-DEFINE_CONTROL_REGISTER(cr4)
-
-static inline uint64_t rdtsc(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
-
-static inline void cpu_pause(void)
-{
-	__asm__ volatile("pause" ::: "memory");
-}
-
-/* One access of `size` 1, 2 or 4 bytes to an I/O port. */
-static inline uint32_t port_in(uint16_t port, unsigned size)
-{
-	uint32_t value = 0;
-
-	if (size == 1)
-		__asm__ volatile("inb %1, %b0" : "+a"(value) : "Nd"(port));
-	else if (size == 2)
-		__asm__ volatile("inw %1, %w0" : "+a"(value) : "Nd"(port));
-	else
-		__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static inline void port_out(uint16_t port, unsigned size, uint32_t value)
-{
-	if (size == 1)
-		__asm__ volatile("outb %b0, %1" ::"a"(value), "Nd"(port));
-	else if (size == 2)
-		__asm__ volatile("outw %w0, %1" ::"a"(value), "Nd"(port));
-	else
-		__asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port));
-}
+#include "hv/x86/instructions.h"
 
 #endif
