@@ -18,6 +18,12 @@ struct launch_state {
 	uint16_t es, cs, ss, ds;
 };
 
+enum window {
+	WINDOW_PASS,            /* for what is pending */
+	WINDOW_HALT,            /* until something comes */
+	WINDOW_GUEST_REGISTERS, /* for what is pending, with vcpu->gpr loaded, and stored again after it */
+};
+
 struct cpu_backend {
 	char name[8];
 	/* Whether this CPU has what is needed and firmware has not disabled it. */
@@ -50,8 +56,8 @@ struct cpu_backend {
 	uint8_t (*cpl)(struct vcpu *vcpu);
 	/* Whether the guest single-steps or has breakpoints: its instructions are the processor's to execute. */
 	bool (*debugged)(struct vcpu *vcpu);
-	/* Opens the window in which pending NMIs reach the host's handler; halts in it when `halt`. */
-	void (*nmi_window)(bool halt);
+	/* Opens the window in which pending NMIs reach the host's handler, and SMIs the firmware's. */
+	void (*window)(struct vcpu *vcpu, enum window window);
 	/* Where the host goes on after an NMI that hit it at `rip`: past the halt of the window. */
 	uint64_t (*after_nmi)(uint64_t rip);
 	/* Permission maps, shared by all CPUs. Init only. */

@@ -17,12 +17,29 @@
  * the guest's own unless we kicked; when both met in one NMI, an ICR write that
  * we saw tells.
  */
+static void take_nmi(struct vcpu *vcpu, enum window window)
+{
+	enum nmi nmi = nmi_collect(vcpu, window);
+
+	if (nmi == NMI_NONE)
+		return;
+	if (__atomic_exchange_n(&vcpu->nmi_expected, 0, __ATOMIC_SEQ_CST) || nmi == NMI_GUESTS)
+		vcpu->nmi_pending = true;
+}
+
 static void nmi_exit(struct vcpu *vcpu)
 {
-	bool ours = nmi_collect(vcpu, false);
+	take_nmi(vcpu, WINDOW_PASS);
+}
 
-	if (__atomic_exchange_n(&vcpu->nmi_expected, 0, __ATOMIC_SEQ_CST) || !ours)
-		vcpu->nmi_pending = true;
+/*
+ * System management mode is entered from the host: entered from the guest, the
+ * firmware's code would run under our intercepts and nested page tables. An NMI
+ * that waits beside the SMI is taken in the same window.
+ */
+static void smi_exit(struct vcpu *vcpu)
+{
+	take_nmi(vcpu, WINDOW_GUEST_REGISTERS);
 }
 
 static void nmi_done_exit(struct vcpu *vcpu)
@@ -79,6 +96,7 @@ static void (*const handlers[EXIT_REASONS])(struct vcpu *) = {
 	[EXIT_NESTED_FAULT] = mmio_fault,
 	[EXIT_HYPERCALL] = hypercall_exit,
 	[EXIT_NMI] = nmi_exit,
+	[EXIT_SMI] = smi_exit,
 	[EXIT_INIT] = init_exit,
 	[EXIT_NMI_DONE] = nmi_done_exit,
 	[EXIT_UNDEFINED] = undefined_exit,

@@ -27,6 +27,7 @@ static const char counter_names[EXIT_REASONS + EXTRA_COUNTERS][24] = {
 	[EXIT_NESTED_FAULT] = "nested-page-fault",
 	[EXIT_HYPERCALL] = "hypercall",
 	[EXIT_NMI] = "nmi",
+	[EXIT_SMI] = "smi",
 	[EXIT_INIT] = "init",
 	[EXIT_NMI_DONE] = "nmi-done",
 	[EXIT_UNDEFINED] = "undefined-instruction",

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/core/shootdown.h"
-#include "hv/core/backend.h"
 #include "hv/core/lapic.h"
 
 static uint64_t generation;
@@ -18,14 +17,16 @@ void vcpu_wake(struct vcpu *vcpu)
  * the window: until then an NMI counts as ours. So a guest is never given an NMI
  * that was not its own; in a close race it may lose one that met ours.
  */
-bool nmi_collect(struct vcpu *vcpu, bool halt)
+enum nmi nmi_collect(struct vcpu *vcpu, enum window window)
 {
-	uint32_t done = __atomic_load_n(&vcpu->kicks_done, __ATOMIC_SEQ_CST);
+	uint32_t before = vcpu->host_nmis, done = __atomic_load_n(&vcpu->kicks_done, __ATOMIC_SEQ_CST);
 	bool ours = __atomic_load_n(&vcpu->kicks_begun, __ATOMIC_SEQ_CST) != vcpu->kicks_taken;
 
-	backend->nmi_window(halt);
+	backend->window(vcpu, window);
+	if (__atomic_load_n(&vcpu->host_nmis, __ATOMIC_RELAXED) == before)
+		return NMI_NONE;
 	vcpu->kicks_taken = done;
-	return ours;
+	return ours ? NMI_KICK : NMI_GUESTS;
 }
 
 /*

@@ -3,7 +3,7 @@
 #ifndef HV_CORE_SHOOTDOWN_H
 #define HV_CORE_SHOOTDOWN_H
 
-#include "hv/core/vcpu.h"
+#include "hv/core/backend.h"
 
 /*
  * Returns when no CPU can use a nested translation older than this call. CPUs in
@@ -18,11 +18,13 @@ void vcpu_kick(struct vcpu *vcpu);
 /* Wakes a CPU that halts in the host; harmless to one that does not. */
 void vcpu_wake(struct vcpu *vcpu);
 
+enum nmi { NMI_NONE, NMI_GUESTS, NMI_KICK };
+
 /*
- * Lets pending NMIs reach the host (and halts until one comes, when `halt`);
- * returns whether one of them may have been a kick. On the vcpu's own CPU.
+ * Opens the window (hv/core/backend.h) and tells what NMI came in it: one that may
+ * have been a kick is one. On the vcpu's own CPU.
  */
-bool nmi_collect(struct vcpu *vcpu, bool halt);
+enum nmi nmi_collect(struct vcpu *vcpu, enum window window);
 
 /* Before an entry: takes note of what others asked for. in_guest is set already. */
 void shootdown_serve(struct vcpu *vcpu);

@@ -52,7 +52,7 @@ void startup_serve(struct vcpu *vcpu)
 		uint32_t vector = __atomic_exchange_n(&vcpu->sipi_pending, SIPI_NONE, __ATOMIC_SEQ_CST);
 
 		if (vector == SIPI_NONE) {
-			nmi_collect(vcpu, true);
+			nmi_collect(vcpu, WINDOW_HALT);
 			continue;
 		}
 		backend->startup(vcpu, (uint8_t)vector);

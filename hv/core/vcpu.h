@@ -22,6 +22,7 @@ enum exit_reason {
 	EXIT_NESTED_FAULT,
 	EXIT_HYPERCALL,
 	EXIT_NMI,
+	EXIT_SMI, /* system management mode is wanted: it is taken in the host */
 	EXIT_INIT,
 	EXIT_NMI_DONE,  /* the guest's NMI handler returns */
 	EXIT_UNDEFINED, /* an instruction the guest's processor does not have */

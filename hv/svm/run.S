@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * void svm_enter(struct vcpu *vcpu, uint64_t vmcb_pa)
- *
- * Loads the guest's general registers from vcpu->gpr, runs it, stores them back.
- * rax and rsp live in the VMCB. GIF is 0 before and after (CLGI at start, and
- * #VMEXIT clears it). The registers VMRUN does not switch (FS, GS, TR, LDTR,
- * the SYSCALL MSRs) stay the guest's all the time: the host uses none of them.
+ * The ways into the guest and into the window in which the host takes what waits
+ * for it. GIF is 0 before and after (CLGI at start, and #VMEXIT clears it).
  */
 	.text
-	.globl svm_enter
-	.hidden svm_enter
-svm_enter:
+
+/* Loads vcpu->gpr, vcpu in rdi, but for rax and rsp; what the host keeps goes to the stack, the vcpu last. */
+	.macro guest_registers_in
 	push %rbx
 	push %rbp
 	push %r12
@@ -18,7 +14,6 @@ svm_enter:
 	push %r14
 	push %r15
 	push %rdi
-	mov %rsi, %rax
 	mov 8*1(%rdi), %rcx
 	mov 8*2(%rdi), %rdx
 	mov 8*3(%rdi), %rbx
@@ -33,8 +28,12 @@ svm_enter:
 	mov 8*14(%rdi), %r14
 	mov 8*15(%rdi), %r15
 	mov 8*7(%rdi), %rdi
-	vmrun %rax
+	.endm
+
+/* Stores all but rsp to vcpu->gpr, and takes the host's back. */
+	.macro guest_registers_out
 	xchg %rdi, (%rsp)
+	mov %rax, 8*0(%rdi)
 	mov %rcx, 8*1(%rdi)
 	mov %rdx, 8*2(%rdi)
 	mov %rbx, 8*3(%rdi)
@@ -56,6 +55,41 @@ svm_enter:
 	pop %r12
 	pop %rbp
 	pop %rbx
+	.endm
+
+/*
+ * void svm_enter(struct vcpu *vcpu, uint64_t vmcb_pa)
+ *
+ * Loads the guest's general registers from vcpu->gpr, runs it, stores them back.
+ * rax and rsp live in the VMCB: what is stored of rax is void. The registers VMRUN does not switch (FS, GS, TR,
+ * LDTR, the SYSCALL MSRs) stay the guest's all the time: the host uses none of them.
+ */
+	.globl svm_enter
+	.hidden svm_enter
+svm_enter:
+	mov %rsi, %rax
+	guest_registers_in
+	vmrun %rax
+	guest_registers_out
+	ret
+
+/*
+ * void svm_smi_window(struct vcpu *vcpu)
+ *
+ * Lets a pending SMI be taken here, with all of the guest's general registers but
+ * rsp in place: its handler may read and change them. What waits beside it comes
+ * along.
+ */
+	.globl svm_smi_window
+	.hidden svm_smi_window
+svm_smi_window:
+	mov (%rdi), %rax
+	guest_registers_in
+	stgi
+	pause
+	pause
+	clgi
+	guest_registers_out
 	ret
 
 /*

@@ -36,7 +36,7 @@ static void load_segment(struct vmcb_segment *segment, uint16_t selector, const 
 
 static void set_intercepts(struct vmcb *vmcb)
 {
-	vmcb->intercepts1 = VMCB_NMI | VMCB_INIT | VMCB_CPUID | VMCB_INVD | VMCB_INVLPGA | VMCB_IOIO | VMCB_MSR |
+	vmcb->intercepts1 = VMCB_NMI | VMCB_SMI | VMCB_INIT | VMCB_CPUID | VMCB_INVD | VMCB_INVLPGA | VMCB_IOIO | VMCB_MSR |
 			    VMCB_SHUTDOWN;
 	vmcb->intercepts2 = VMCB_VMRUN | VMCB_VMMCALL | VMCB_VMLOAD | VMCB_VMSAVE | VMCB_STGI | VMCB_CLGI |
 			    VMCB_SKINIT;
@@ -103,9 +103,14 @@ static uint64_t repeat_event(uint64_t info)
 
 static enum exit_reason reason_of(uint64_t code)
 {
+	/* -1, of 64 bits in the manual and of 32 in some emulators. */
+	if ((uint32_t)code == UINT32_MAX)
+		return EXIT_INVALID;
 	switch (code) {
 	case VMEXIT_NMI:
 		return EXIT_NMI;
+	case VMEXIT_SMI:
+		return EXIT_SMI;
 	case VMEXIT_INIT:
 		return EXIT_INIT;
 	case VMEXIT_CPUID:
@@ -122,8 +127,6 @@ static enum exit_reason reason_of(uint64_t code)
 		return EXIT_HYPERCALL;
 	case VMEXIT_NPF:
 		return EXIT_NESTED_FAULT;
-	case UINT64_MAX:
-		return EXIT_INVALID;
 	}
 	if (code == VMEXIT_INVLPGA || code == VMEXIT_VMRUN || (code >= VMEXIT_VMLOAD && code <= VMEXIT_SKINIT))
 		return EXIT_UNDEFINED;
@@ -180,9 +183,12 @@ static void svm_flush(struct vcpu *vcpu)
 	svm->vmcb.tlb_control = VMCB_TLB_FLUSH_ALL;
 }
 
-static void svm_window(bool halt)
+static void svm_window(struct vcpu *vcpu, enum window window)
 {
-	svm_nmi_window(halt);
+	if (window == WINDOW_GUEST_REGISTERS)
+		svm_smi_window(vcpu);
+	else
+		svm_nmi_window(window == WINDOW_HALT);
 }
 
 static uint64_t svm_after_nmi(uint64_t rip)
@@ -212,7 +218,7 @@ const struct cpu_backend svm_backend = {
 	.read_cr4 = svm_read_cr4,
 	.cpl = svm_cpl,
 	.debugged = svm_debugged,
-	.nmi_window = svm_window,
+	.window = svm_window,
 	.after_nmi = svm_after_nmi,
 	.trap_port = svm_trap_port,
 	.trap_msr = svm_trap_msr,

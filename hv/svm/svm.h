@@ -19,6 +19,7 @@ extern uint8_t svm_msrpm[2 * 4096];
 /* run.S */
 void svm_enter(struct vcpu *vcpu, uint64_t vmcb_pa);
 void svm_nmi_window(bool halt);
+void svm_smi_window(struct vcpu *vcpu);
 extern const uint8_t svm_window_halt[] __attribute__((visibility("hidden")));
 extern const uint8_t svm_window_end[] __attribute__((visibility("hidden")));
 

@@ -63,6 +63,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 
 /* intercepts1 */
 #define VMCB_NMI      (1u << 1)
+#define VMCB_SMI      (1u << 2)
 #define VMCB_INIT     (1u << 3)
 #define VMCB_CPUID    (1u << 18)
 #define VMCB_IRET     (1u << 20)
@@ -92,6 +93,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 
 enum vmexit {
 	VMEXIT_NMI = 0x61,
+	VMEXIT_SMI = 0x62,
 	VMEXIT_INIT = 0x63,
 	VMEXIT_CPUID = 0x72,
 	VMEXIT_IRET = 0x74,
