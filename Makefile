@@ -43,7 +43,7 @@ FUZZ_CFLAGS := -std=gnu11 -g -I. -O1 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,add
 LIBCRYPTO := /usr/lib/x86_64-linux-gnu/libcrypto.a
 LIBARGON2 := /usr/lib/x86_64-linux-gnu/libargon2.a
 
-.PHONY: all help deps check test demo run bench fuzz clean image efi tool format tools
+.PHONY: all help deps check test demo run bench fuzz clean image efi tool sign format tools
 all: efi tool
 
 help:
@@ -55,6 +55,7 @@ help:
 	'make fuzz    a minute of each fuzzer                         (T=name, SECONDS_EACH=60)' \
 	'make bench   every figure, written to docs/benchmarks.md and build/bench.json' \
 	'make efi     build/underseal.efi        make tool  build/underseal' \
+	'make sign    build/underseal-signed.efi for Secure Boot      (KEY=key.pem CERT=cert.pem)' \
 	'make deps    install the Debian packages the project needs'
 
 # ---- dependencies --------------------------------------------------------------------------------------
@@ -95,9 +96,18 @@ $(B)/underseal.so: $(BOOT_O) hv/boot/efi.lds
 		/usr/lib/crt0-efi-x86_64.o $(BOOT_O) -lgnuefi -lefi $(LIBARGON2) $(LIBCRYPTO) -o $@
 $(B)/underseal.efi: $(B)/underseal.so
 	@objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' \
-		-j .reloc --target=efi-app-x86_64 --subsystem=10 $< $@
+		-j .reloc -j .sbat --strip-all --target=efi-app-x86_64 --subsystem=10 $< $@
 	@echo "built $@ ($$(stat -c %s $@) bytes)"
 efi: $(B)/underseal.efi
+
+# A signed copy for Secure Boot: KEY and CERT are PEM files, the certificate one that the firmware's db knows.
+KEY ?=
+CERT ?=
+sign: $(B)/underseal.efi
+	@[ -r "$(KEY)" ] && [ -r "$(CERT)" ] || { echo "sign: say whose signature: make sign KEY=key.pem CERT=cert.pem" >&2; exit 2; }
+	@sbsign --key "$(KEY)" --cert "$(CERT)" --output $(B)/underseal-signed.efi $< 2>$(B)/sign.log || { cat $(B)/sign.log >&2; exit 1; }
+	@sbverify --cert "$(CERT)" $(B)/underseal-signed.efi >/dev/null
+	@echo "signed $(B)/underseal-signed.efi"
 
 # ---- the underseal command -----------------------------------------------------------------------------
 TOOL_O := $(TOOL_C:%.c=$(B)/tool/%.o)
