@@ -106,6 +106,11 @@ def make_esp(path, mib):
 	subprocess.run(["mkfs.vfat", "-F", "32", "-n", "ESP", path], check=True, stdout=subprocess.DEVNULL)
 
 
+def esp_get(path, name, target, start=0):
+	"""Copies a file out of the FAT that begins at byte `start` of the image."""
+	subprocess.run(["mcopy", "-o", "-i", f"{path}@@{start}", f"::/{name}", target], env=MTOOLS, check=True)
+
+
 def esp_put(path, files, start=0):
 	"""Copies files into the FAT that begins at byte `start` of the image: {path on the ESP: a file's path, or bytes}."""
 	at = f"{path}@@{start}"

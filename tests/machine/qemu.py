@@ -20,8 +20,6 @@ import places
 
 CPU = "EPYC,+svm,+npt"
 CPU_WITHOUT_SVM = "EPYC,-svm"
-FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
-FIRMWARE_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
 # A limit is this many times what a quiet machine needs; UNDERSEAL_SLOW=2 doubles it again for a slow one.
 PATIENCE = 5 * float(os.environ.get("UNDERSEAL_SLOW", "1"))
@@ -36,6 +34,21 @@ UNFINISHED_ESCAPE = re.compile(r"\x1b(?:\[[0-9;?=]*|[()])?$")
 
 class MachineError(Exception):
 	"""A machine did not do what was expected of it; the message carries the end of its console."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Firmware:
+	"""A build of OVMF, the variables it begins with, and what it asks of the machine."""
+	code: str
+	variables: str
+	machine: str = "q35"
+	options: tuple = ()
+
+
+FIRMWARE = Firmware("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd")
+# Secure Boot with keys that everybody has; its variables are kept by code in system management mode.
+FIRMWARE_SECURE = Firmware("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd",
+	"q35,smm=on", ("-global", "driver=cfi.pflash01,property=secure,value=on"))
 
 
 @dataclasses.dataclass
@@ -67,7 +80,8 @@ class Disk:
 class Machine:
 	"""Started by `with Machine(...) as machine:`; killed at the end of the block whatever happened in it."""
 
-	def __init__(self, name, disks, *, cpus=1, memory=768, cpu=CPU, reboots=False, keep_memory=False, options=()):
+	def __init__(self, name, disks, *, cpus=1, memory=768, cpu=CPU, firmware=FIRMWARE, reboots=False, keep_memory=False,
+			options=()):
 		"""`memory` in MiB; `reboots` lets the guest reset instead of ending QEMU; with `keep_memory` a power-off
 		leaves the machine stopped, for its memory to be read."""
 		self.name = name
@@ -75,7 +89,7 @@ class Machine:
 		self.log_path = f"{self.directory}/serial.log"
 		self.debug_path = f"{self.directory}/debug.log"
 		self.cpus, self.memory = cpus, memory
-		self._command = self._describe(disks, cpu, reboots, keep_memory) + list(options)
+		self._command = self._describe(disks, cpu, firmware, reboots, keep_memory) + list(options)
 		self._text = ""
 		self._read_to = 0
 		self._grown = threading.Condition()
@@ -84,13 +98,13 @@ class Machine:
 		self.started_at = None
 		self._process = None
 
-	def _describe(self, disks, cpu, reboots, keep_memory):
+	def _describe(self, disks, cpu, firmware, reboots, keep_memory):
 		variables = f"{self.directory}/vars.fd"
-		shutil.copy(FIRMWARE_VARIABLES, variables)
+		shutil.copy(firmware.variables, variables)
 		command = ["qemu-system-x86_64", "-accel", "tcg", "-nodefaults", "-display", "none",
-			"-machine", "q35", "-cpu", cpu, "-smp", str(self.cpus), "-m", str(self.memory),
-			"-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE}",
-			"-drive", f"if=pflash,format=raw,unit=1,file={variables}",
+			"-machine", firmware.machine, "-cpu", cpu, "-smp", str(self.cpus), "-m", str(self.memory),
+			"-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={firmware.code}",
+			"-drive", f"if=pflash,format=raw,unit=1,file={variables}", *firmware.options,
 			"-debugcon", f"file:{self.debug_path}", "-global", "isa-debugcon.iobase=0x402"]
 		for controller in sorted({disk.controller for disk in disks if disk.bus == "ahci"} - {0}):
 			command += ["-device", f"ahci,id=ahci{controller}"]

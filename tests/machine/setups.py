@@ -54,12 +54,16 @@ def unlock(machine, passphrase=PASSPHRASE, seconds=30):
 
 
 @contextlib.contextmanager
-def quick(name, disks, *, beneath=True, policy="", kernel_options="", passphrase=PASSPHRASE, ready=True, **machine):
+def quick(name, disks, *, beneath=True, policy="", kernel_options="", passphrase=PASSPHRASE, ready=True,
+		prepare=None, **machine):
 	"""A quick machine at its shell (unless not `ready`), its system disk on virtio, `disks` on AHCI.
-	`passphrase` is typed when it runs beneath underseal; None when no prompt is expected."""
+	`passphrase` is typed when it runs beneath underseal; None when no prompt is expected. `prepare` is given the
+	system disk before the start."""
 	system = image.quick_disk(path(f"{name}-system"), kernel_options)
 	if beneath:
 		image.set_beneath(system, policy)
+	if prepare:
+		prepare(system)
 	all_disks = [Disk(system, bus="virtio", boot=True), Disk(tools.tools(), bus="virtio", readonly=True, serial="tools")]
 	with qemu.Machine(name, all_disks + list(disks), **machine) as started:
 		if ready:
