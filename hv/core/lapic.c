@@ -13,7 +13,10 @@
 #define ICR_BUSY        (1u << 12)
 #define ICR_LOGICAL     (1u << 11)
 #define ICR_ASSERT      (1u << 14)
-#define BASE_KNOWN_BITS (0xfull << 8)
+#define ICR_X2_RESERVED 0xfff33000u /* of the low half, in x2APIC mode */
+#define BASE_BOOT_CPU   (1ull << 8)
+#define BASE_MODE       (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
+#define CPUID_X2APIC    (1u << 21)
 
 enum { DELIVER_NMI = 4, DELIVER_INIT = 5, DELIVER_SIPI = 6 };
 enum { TO_DESTINATION, TO_SELF, TO_ALL, TO_OTHERS };
@@ -142,19 +145,30 @@ bool lapic_write_x2apic_icr(uint64_t value)
 {
 	uint32_t destination = (uint32_t)(value >> 32);
 
-	if (!x2apic())
+	if (!x2apic() || value & ICR_X2_RESERVED)
 		return false;
 	if (!virtualise((uint32_t)value, destination, destination == 0xffffffff))
 		wrmsr(MSR_X2APIC_ICR, value);
 	return true;
 }
 
-/* The page stays where it is: every hook and every system leaves it there. */
+/* APM 16.9.1: off, xAPIC, x2APIC, in this order; from each the way leads to the next, or to off. */
+static bool is_transition(uint64_t from, uint64_t to)
+{
+	if (!(to & APIC_BASE_X2APIC))
+		return !(from & APIC_BASE_X2APIC) || !to;
+	return to == BASE_MODE && from && cpuid(1, 0).ecx & CPUID_X2APIC;
+}
+
+/*
+ * The page stays where it is: every hook and every system leaves it there. What the
+ * processor would refuse is refused here: it would fault in the hypervisor.
+ */
 bool lapic_write_base(uint64_t value)
 {
 	uint64_t now = rdmsr(MSR_APIC_BASE);
 
-	if ((value & ~BASE_KNOWN_BITS) != (now & ~BASE_KNOWN_BITS))
+	if ((value ^ now) & ~(BASE_MODE | BASE_BOOT_CPU) || !is_transition(now & BASE_MODE, value & BASE_MODE))
 		return false;
 	wrmsr(MSR_APIC_BASE, value);
 	return true;
