@@ -17,6 +17,9 @@ TOOL_C    := $(wildcard installer/*.c)
 # The parts of hv/ that touch no hardware: also built for the host, for unit tests and fuzzers.
 PURE_C    := $(wildcard hv/x86/decode*.c hv/x86/execute*.c hv/x86/step*.c hv/x86/walk.c hv/core/npt.c hv/core/format.c \
 	hv/boot/policy_parse.c hv/boot/gpt.c)
+# The rest of the hypervisor, for the host over a model machine (tests/core/). Its memory functions and what it
+# tells libcrypto are the host's own there.
+CORE_C    := $(filter-out $(PURE_C) hv/core/string.c hv/x86/libcrypto_port.c,$(HV_C)) $(wildcard tests/core/*.c)
 # What the UEFI program shares with the hypervisor.
 SHARED_C  := hv/core/format.c hv/core/string.c hv/x86/libcrypto_port.c
 
@@ -36,9 +39,9 @@ HV_CFLAGS := $(COMMON) $(FREE) -O2 -fpie -fvisibility=hidden
 EFI_CFLAGS := $(COMMON) $(FREE) -O2 -fpic -fvisibility=hidden -fshort-wchar -maccumulate-outgoing-args \
 	-DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -Wno-pointer-sign
 TOOL_CFLAGS := $(COMMON) -O2 -D_GNU_SOURCE $(shell pkg-config --cflags libcryptsetup json-c fdisk 2>/dev/null)
-HOST_CFLAGS := $(COMMON) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer -fsanitize=address,undefined \
+HOST_CFLAGS := -Itests/core/include $(COMMON) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
-FUZZ_CFLAGS := -std=gnu11 -g -I. -O1 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined \
+FUZZ_CFLAGS := -std=gnu11 -g -Itests/core/include -I. -O1 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=undefined
 LIBCRYPTO := /usr/lib/x86_64-linux-gnu/libcrypto.a
 LIBARGON2 := /usr/lib/x86_64-linux-gnu/libargon2.a
@@ -130,6 +133,11 @@ $(B)/host/%.o: %.c | $(B)/.deps
 	@gcc $(HOST_CFLAGS) -c $< -o $@
 $(B)/host/libhost.a: $(HOST_O)
 	@rm -f $@; ar rcs $@ $(HOST_O)
+$(B)/host/libcore.a: $(CORE_C:%.c=$(B)/host/%.o)
+	@rm -f $@; ar rcs $@ $^
+# The core brings its own log and locks: it comes first.
+$(B)/host/test_exit_%: $(B)/host/tests/unit/test_exit_%.o $(B)/host/libcore.a $(B)/host/libhost.a
+	@gcc -fsanitize=address,undefined -Wl,-T,tests/core/mediators.lds -o $@ $^ -lcmocka $(LIBCRYPTO) -lpthread
 $(B)/host/test_%: $(B)/host/tests/unit/test_%.o $(B)/host/libhost.a
 	@gcc -fsanitize=address,undefined -o $@ $< $(B)/host/libhost.a -lcmocka -lcapstone $(LIBARGON2) $(LIBCRYPTO) -lpthread
 .PRECIOUS: $(B)/host/%.o $(B)/tool/%.o $(B)/efi/%.o $(B)/hv/%.o

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Model processors. Each runs the hypervisor on the vcpu's own stack, as a coroutine:
+ * VMRUN goes back to whoever drives the guest, and the guest's next exit goes on
+ * from there. Several are driven by turns in one thread, or each by a thread of its own.
+ */
+#ifndef TESTS_CORE_CPU_H
+#define TESTS_CORE_CPU_H
+
+#include "hv/core/vcpu.h"
+#include "hv/svm/vmcb.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+#define MODEL_CPUS 4
+
+enum cpu_state {
+	CPU_IN_GUEST, /* between VMRUN and the next exit */
+	CPU_WAITING,  /* halted in the window for NMIs: a vcpu that waits for its start */
+	CPU_STOPPED,  /* halted for good */
+};
+
+struct sent_interrupt {
+	uint32_t low, destination;
+};
+
+struct model_cpu {
+	uint32_t index, apic_id;
+	enum cpu_state state;
+	struct vcpu *vcpu;
+	struct vmcb *vmcb;
+	uint64_t event; /* what the last VMRUN was told to inject, 0 when nothing */
+	uint32_t nmi_pending;
+	uint64_t cr0, cr3, cr4;
+	uint64_t apic_base, efer, vm_cr, hsave, fs_base, gs_base;
+	uint32_t lapic[256]; /* by offset / 16 */
+	/* What really went out by this CPU's ICR. */
+	struct sent_interrupt sent[16];
+	unsigned sent_count;
+	unsigned flushes; /* entries that drop all translations */
+	unsigned write_backs;
+	void (*smi_handler)(uint64_t *gpr); /* the firmware's, or NULL */
+	ucontext_t hypervisor, *resumer;
+	void *fake_stack; /* AddressSanitizer's, while it does not run */
+	const void *driver_stack;
+	size_t driver_stack_bytes;
+};
+
+extern struct model_cpu cpus[MODEL_CPUS];
+extern unsigned cpu_count;
+extern bool cpus_threaded; /* each CPU is driven by its own thread: spinning waits for the others */
+
+/* CPUs as firmware leaves them; `x2apic`: in that mode. */
+void cpus_reset(unsigned count, bool x2apic);
+
+/* Runs `start` on the stack below `stack_top`, as this CPU, until it comes to VMRUN or a halt. */
+void cpu_start(struct model_cpu *cpu, uint64_t stack_top, void (*start)(void));
+
+/* The guest's exit, then the hypervisor until the next VMRUN or halt. The CPU must be in the guest. */
+void cpu_exit(struct model_cpu *cpu, uint64_t code, uint64_t info1, uint64_t info2);
+
+/* Goes on with a CPU that waits for an NMI, when there is one; nothing otherwise. */
+void cpu_wake(struct model_cpu *cpu);
+
+/* Takes the NMIs that have come: exits of CPUs in the guest, wake-ups of waiting ones. Whether there were any. */
+bool cpus_take_nmis(void);
+
+/* The CPU whose hypervisor runs. */
+struct model_cpu *cpu_now(void);
+
+uint32_t cpu_lapic_read(uint32_t offset);
+void cpu_lapic_write(uint32_t offset, uint32_t value);
+
+#endif
