@@ -108,6 +108,15 @@ int guest_load(void *context, uint64_t linear, unsigned size, uint64_t *value)
 	return 0;
 }
 
+int guest_probe_store(struct vcpu *vcpu, uint64_t linear, unsigned size)
+{
+	uint64_t gpa;
+
+	if (translate(vcpu, linear, WALK_WRITE, &gpa))
+		return -1;
+	return gpa % PAGE + size <= PAGE ? 0 : translate(vcpu, (linear | (PAGE - 1)) + 1, WALK_WRITE, &gpa);
+}
+
 int guest_store(void *context, uint64_t linear, unsigned size, uint64_t value)
 {
 	uint64_t gpa, next;

@@ -44,6 +44,21 @@ static void output(uint16_t port, unsigned size, uint32_t value)
 		port_out(port, size, value);
 }
 
+static void finish(struct vcpu *vcpu)
+{
+	vcpu->rip = vcpu->exit.io.next_rip;
+	backend->retired(vcpu);
+}
+
+/* As an operand of that many bytes: 4 clear the upper half, 2 leave the rest. */
+static void advance(uint64_t *reg, unsigned bytes, uint64_t step)
+{
+	if (bytes == 2)
+		*reg = (*reg & ~0xffffull) | (uint16_t)(*reg + step);
+	else
+		*reg = bytes == 4 ? (uint32_t)(*reg + step) : *reg + step;
+}
+
 /*
  * INS and OUTS: one element an exit; a REP that has more to do runs again at the
  * same rip. The element's width and the address size come from the instruction.
@@ -72,19 +87,23 @@ static void string_access(struct vcpu *vcpu)
 	uint64_t mask = address_bytes == 8 ? UINT64_MAX : address_bytes == 4 ? UINT32_MAX : UINT16_MAX;
 	bool in = vcpu->exit.io.in;
 	uint64_t *index = &vcpu->gpr[in ? 7 : 6];
-	uint64_t base = cpu.segment_base[in ? SEG_ES : segment];
-	uint64_t linear = (*index & mask) + (cpu.mode == INSN_MODE_64 && segment < SEG_FS ? 0 : base);
+
+	if (in)
+		segment = SEG_ES; /* whatever the prefixes say */
+	uint64_t base = cpu.mode == INSN_MODE_64 && segment < SEG_FS ? 0 : cpu.segment_base[segment];
+	uint64_t linear = (*index & mask) + base;
 	unsigned size = vcpu->exit.io.size;
 	uint64_t value = 0;
 
 	if (cpu.mode != INSN_MODE_64)
 		linear = (uint32_t)linear;
 	if (vcpu->exit.io.repeat && !(vcpu->gpr[1] & mask)) {
-		vcpu->rip = vcpu->exit.io.next_rip;
+		finish(vcpu);
 		return;
 	}
 	if (in) {
-		if (guest_store(vcpu, linear, size, input(vcpu->exit.io.port, size)))
+		if (guest_probe_store(vcpu, linear, size) ||
+		    guest_store(vcpu, linear, size, input(vcpu->exit.io.port, size)))
 			return;
 	} else {
 		if (guest_load(vcpu, linear, size, &value))
@@ -93,14 +112,13 @@ static void string_access(struct vcpu *vcpu)
 	}
 	uint64_t step = vcpu->rflags & RFLAGS_DF ? -(uint64_t)size : size;
 
-	*index = (*index & ~mask) | ((*index + step) & mask);
+	advance(index, address_bytes, step);
 	if (vcpu->exit.io.repeat) {
-		vcpu->gpr[1] = (vcpu->gpr[1] & ~mask) | ((vcpu->gpr[1] - 1) & mask);
+		advance(&vcpu->gpr[1], address_bytes, -1ull);
 		if (vcpu->gpr[1] & mask)
 			return;
 	}
-	vcpu->rip = vcpu->exit.io.next_rip;
-	backend->retired(vcpu);
+	finish(vcpu);
 }
 
 void ioport_exit(struct vcpu *vcpu)
@@ -125,6 +143,5 @@ void ioport_exit(struct vcpu *vcpu)
 		output(port, size, size == 4 ? (uint32_t)vcpu->gpr[0]
 					     : (uint32_t)vcpu->gpr[0] & ((1u << 8 * size) - 1));
 	}
-	vcpu->rip = vcpu->exit.io.next_rip;
-	backend->retired(vcpu);
+	finish(vcpu);
 }

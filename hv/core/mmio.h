@@ -61,6 +61,9 @@ void mmio_fault(struct vcpu *vcpu);
 int guest_load(void *vcpu, uint64_t linear, unsigned size, uint64_t *value);
 int guest_store(void *vcpu, uint64_t linear, unsigned size, uint64_t value);
 
+/* Whether such a store is allowed, before what it stores is read from a device: 0, or nonzero as above. */
+int guest_probe_store(struct vcpu *vcpu, uint64_t linear, unsigned size);
+
 /* The same for a guest-physical address inside one page: a hook, RAM or a device. Our own memory is not there. */
 uint64_t guest_mapped_load(uint64_t gpa, unsigned size);
 void guest_mapped_store(uint64_t gpa, unsigned size, uint64_t value);
