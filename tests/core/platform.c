@@ -104,6 +104,7 @@ static bool function_selected(void)
 
 uint32_t port_in(uint16_t port, unsigned size)
 {
+	platform.port_reads++;
 	if (port == CONFIG_ADDRESS && size == 4)
 		return platform.config_address;
 	if (port >= CONFIG_DATA && port + size <= CONFIG_DATA + 4 && function_selected())

@@ -39,6 +39,7 @@ extern struct platform {
 	uint8_t in[65536]; /* what reading a port gives */
 	struct port_write written[PORT_WRITES_KEPT];
 	unsigned writes; /* all; the last PORT_WRITES_KEPT are kept, at their number modulo that */
+	unsigned port_reads;
 	uint32_t config_address;
 	uint8_t config[4096]; /* of the function; BAR 5 is of 4 KiB */
 	uint8_t device[4096];
