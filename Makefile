@@ -46,7 +46,7 @@ FUZZ_CFLAGS := -std=gnu11 -g -Itests/core/include -I. -O1 -D_GNU_SOURCE -fsaniti
 LIBCRYPTO := /usr/lib/x86_64-linux-gnu/libcrypto.a
 LIBARGON2 := /usr/lib/x86_64-linux-gnu/libargon2.a
 
-.PHONY: all help deps check test demo run bench fuzz clean image efi tool sign format tools
+.PHONY: all help deps check guest test demo run bench fuzz clean image efi tool sign format tools
 all: efi tool
 
 help:
@@ -97,7 +97,7 @@ $(B)/efi/hv_image.o: hv/boot/hv_image.S $(B)/hv.bin
 $(B)/underseal.so: $(BOOT_O) hv/boot/efi.lds
 	@ld -nostdlib -znocombreloc -z noexecstack --no-warn-rwx-segments -T hv/boot/efi.lds -shared -Bsymbolic --gc-sections -z defs -L/usr/lib \
 		/usr/lib/crt0-efi-x86_64.o $(BOOT_O) -lgnuefi -lefi $(LIBARGON2) $(LIBCRYPTO) -o $@
-$(B)/underseal.efi: $(B)/underseal.so
+$(B)/%.efi: $(B)/%.so
 	@objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' \
 		-j .reloc -j .sbat --strip-all --target=efi-app-x86_64 --subsystem=10 $< $@
 	@echo "built $@ ($$(stat -c %s $@) bytes)"
@@ -111,6 +111,24 @@ sign: $(B)/underseal.efi
 	@sbsign --key "$(KEY)" --cert "$(CERT)" --output $(B)/underseal-signed.efi $< 2>$(B)/sign.log || { cat $(B)/sign.log >&2; exit 1; }
 	@sbverify --cert "$(CERT)" $(B)/underseal-signed.efi >/dev/null
 	@echo "signed $(B)/underseal-signed.efi"
+
+# ---- programs that run where a system would: tests/guest/NAME.c or tests/guest/NAME/ ---------------------
+GUESTS       := $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c)) \
+	$(filter-out lib,$(sort $(patsubst tests/guest/%/,%,$(dir $(wildcard tests/guest/*/*.c)))))
+GUEST_LIB_O  := $(patsubst %,$(B)/guest/%.o,$(basename $(wildcard tests/guest/lib/*.[cS]))) \
+	$(B)/guest/hv/core/format.o $(B)/guest/hv/core/string.o
+guest_objects = $(patsubst %,$(B)/guest/%.o,$(basename $(wildcard tests/guest/$1.c tests/guest/$1/*.[cS])))
+$(B)/guest/%.o: %.c | $(B)/.deps
+	@mkdir -p $(@D)
+	@gcc $(EFI_CFLAGS) -c $< -o $@
+$(B)/guest/%.o: %.S | $(B)/.deps
+	@mkdir -p $(@D)
+	@gcc $(EFI_CFLAGS) -c $< -o $@
+.SECONDEXPANSION:
+$(GUESTS:%=$(B)/guest/%.so): $(B)/guest/%.so: $$(call guest_objects,$$*) $(GUEST_LIB_O) hv/boot/efi.lds
+	@ld -nostdlib -znocombreloc -z noexecstack --no-warn-rwx-segments -T hv/boot/efi.lds -shared -Bsymbolic --gc-sections -z defs -L/usr/lib \
+		/usr/lib/crt0-efi-x86_64.o $(filter %.o,$^) -lgnuefi -lefi -o $@
+guest: $(GUESTS:%=$(B)/guest/%.efi)
 
 # ---- the underseal command -----------------------------------------------------------------------------
 TOOL_O := $(TOOL_C:%.c=$(B)/tool/%.o)
@@ -140,7 +158,7 @@ $(B)/host/test_exit_%: $(B)/host/tests/unit/test_exit_%.o $(B)/host/libcore.a $(
 	@gcc -fsanitize=address,undefined -Wl,-T,tests/core/mediators.lds -o $@ $^ -lcmocka $(LIBCRYPTO) -lpthread
 $(B)/host/test_%: $(B)/host/tests/unit/test_%.o $(B)/host/libhost.a
 	@gcc -fsanitize=address,undefined -o $@ $< $(B)/host/libhost.a -lcmocka -lcapstone $(LIBARGON2) $(LIBCRYPTO) -lpthread
-.PRECIOUS: $(B)/host/%.o $(B)/tool/%.o $(B)/efi/%.o $(B)/hv/%.o
+.PRECIOUS: $(B)/host/%.o $(B)/tool/%.o $(B)/efi/%.o $(B)/hv/%.o $(B)/guest/%.o $(B)/%.so
 
 T ?=
 SELECTED_UNITS := $(if $(T),$(filter $(T) test_$(T),$(UNITS)),$(UNITS))
@@ -162,7 +180,7 @@ fuzz: $(patsubst %,$(B)/fuzz/%,$(if $(T),$(filter $(T) fuzz_$(T),$(FUZZERS)),$(F
 	@bash tests/fuzz/run.sh $(SECONDS_EACH) $^
 
 # ---- machines ------------------------------------------------------------------------------------------
-test: $(if $(filter $(T) test_$(T),$(UNITS)),check,$(if $(T),,check) efi tool)
+test: $(if $(filter $(T) test_$(T),$(UNITS)),check,$(if $(T),,check) efi tool guest)
 	@$(if $(filter $(T) test_$(T),$(UNITS)),true,$(PYTHON) -u tests/machine/run.py $(T))
 demo: efi tool
 	@$(PYTHON) -u tests/machine/demo.py

@@ -21,10 +21,12 @@ struct gate {
 static uint64_t *page_root;
 static uint64_t mapped_end;
 static const uint64_t gdt[3] = {0, 0x00209b0000000000ull, 0x0000930000000000ull};
-static struct gate idt[32];
+static struct gate idt[256];
 
 /* host_entry.S: one stub of 16 bytes for each exception. */
 extern const uint8_t host_stubs[] __attribute__((visibility("hidden")));
+/* ... and one for all interrupts, which are let in only to be dropped (lapic_reset.c). */
+extern const uint8_t host_interrupt[] __attribute__((visibility("hidden")));
 /* The stubs' common end calls these. */
 void host_exception(uint64_t vector, uint64_t error, uint64_t rip, uint64_t rsp);
 void host_nmi(uint64_t *rip);
@@ -56,8 +58,8 @@ int host_init(uint64_t limit)
 		page_root[i] = (uint64_t)(directories + i * 512) | PAGE_PRESENT | PAGE_WRITE;
 	for (uint64_t i = 0; i < tables * 512; i++)
 		directories[i] = i * GIB | PAGE_PRESENT | PAGE_WRITE | PAGE_LARGE;
-	for (unsigned i = 0; i < 32; i++) {
-		uint64_t stub = (uint64_t)host_stubs + 16 * i;
+	for (unsigned i = 0; i < 256; i++) {
+		uint64_t stub = i < 32 ? (uint64_t)host_stubs + 16 * i : (uint64_t)host_interrupt;
 
 		idt[i].low = (stub & 0xffff) | HOST_CS << 16 | GATE << 32 | (stub >> 16 & 0xffff) << 48;
 		idt[i].high = stub >> 32;

@@ -63,6 +63,11 @@ host_stubs:
 	.endr
 	.balign 16
 
+	.globl host_interrupt
+	.hidden host_interrupt
+host_interrupt:
+	iretq
+
 exception_entry:
 	pop %rdi
 	pop %rsi

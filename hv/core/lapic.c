@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/core/lapic.h"
+#include "hv/core/lapic_registers.h"
 #include "hv/core/backend.h"
 #include "hv/core/log.h"
 #include "hv/core/mmio.h"
 #include "hv/core/startup.h"
-#include "hv/x86/physical.h"
 
-#define LAPIC_PAGE      0xfee00000ull
-#define ICR_LOW         0x300u
-#define ICR_HIGH        0x310u
 #define ICR_NMI         0x400u
 #define ICR_BUSY        (1u << 12)
 #define ICR_LOGICAL     (1u << 11)
@@ -27,36 +24,21 @@ static uint64_t firmware_cr3; /* the page tables under which the firmware runs t
 static uint32_t started;      /* CPUs that got their SIPI from the system, and the boot CPU */
 static bool lifted;
 
-static uint32_t register_read(uint64_t offset)
-{
-	return (uint32_t)physical_load(LAPIC_PAGE + offset, 4);
-}
-
-static void register_write(uint64_t offset, uint32_t value)
-{
-	physical_store(LAPIC_PAGE + offset, 4, value);
-}
-
-static bool x2apic(void)
-{
-	return rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
-}
-
 void lapic_send_nmi(uint32_t apic_id)
 {
-	if (x2apic()) {
+	if (lapic_x2apic()) {
 		wrmsr(MSR_X2APIC_ICR, (uint64_t)apic_id << 32 | ICR_ASSERT | ICR_NMI);
 		return;
 	}
-	uint32_t guest_high = register_read(ICR_HIGH);
+	uint32_t guest_high = lapic_page_read(LAPIC_ICR_HIGH);
 
-	while (register_read(ICR_LOW) & ICR_BUSY)
+	while (lapic_page_read(LAPIC_ICR_LOW) & ICR_BUSY)
 		cpu_pause();
-	register_write(ICR_HIGH, apic_id << 24);
-	register_write(ICR_LOW, ICR_ASSERT | ICR_NMI);
-	while (register_read(ICR_LOW) & ICR_BUSY)
+	lapic_page_write(LAPIC_ICR_HIGH, apic_id << 24);
+	lapic_page_write(LAPIC_ICR_LOW, ICR_ASSERT | ICR_NMI);
+	while (lapic_page_read(LAPIC_ICR_LOW) & ICR_BUSY)
 		cpu_pause();
-	register_write(ICR_HIGH, guest_high);
+	lapic_page_write(LAPIC_ICR_HIGH, guest_high);
 }
 
 static bool addressed(const struct vcpu *vcpu, unsigned shorthand, uint32_t destination, bool broadcast)
@@ -123,7 +105,7 @@ static uint64_t page_read(void *context, uint64_t offset, unsigned size)
 {
 	(void)context;
 	(void)size;
-	return offset % 16 ? 0 : register_read(offset);
+	return offset % 16 ? 0 : lapic_page_read(offset);
 }
 
 /* Registers are 32 bits wide on 16-byte boundaries; other accesses are undefined (APM 16.3.2) and dropped. */
@@ -132,20 +114,20 @@ static void page_write(void *context, uint64_t offset, unsigned size, uint64_t v
 	(void)context;
 	if (offset % 16 || size < 4)
 		return;
-	if (offset == ICR_LOW) {
-		uint32_t destination = register_read(ICR_HIGH) >> 24;
+	if (offset == LAPIC_ICR_LOW) {
+		uint32_t destination = lapic_page_read(LAPIC_ICR_HIGH) >> 24;
 
 		if (virtualise((uint32_t)value, destination, destination == 0xff))
 			return;
 	}
-	register_write(offset, (uint32_t)value);
+	lapic_page_write(offset, (uint32_t)value);
 }
 
 bool lapic_write_x2apic_icr(uint64_t value)
 {
 	uint32_t destination = (uint32_t)(value >> 32);
 
-	if (!x2apic() || value & ICR_X2_RESERVED)
+	if (!lapic_x2apic() || value & ICR_X2_RESERVED)
 		return false;
 	if (!virtualise((uint32_t)value, destination, destination == 0xffffffff))
 		wrmsr(MSR_X2APIC_ICR, value);

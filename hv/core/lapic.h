@@ -18,6 +18,9 @@ void lapic_boot_services_done(void);
 /* A vcpu has been started by SIPI. Any CPU. */
 void lapic_started(struct vcpu *vcpu);
 
+/* What INIT does to the APIC of this CPU. */
+void lapic_reset(struct vcpu *vcpu);
+
 /* A fixed-function NMI to one CPU; the guest's ICR is as before afterwards. */
 void lapic_send_nmi(uint32_t apic_id);
 

@@ -100,6 +100,17 @@ static inline void cpu_halt(void)
 	__asm__ volatile("cli; hlt");
 }
 
+/* The interrupt flag; the guest's interrupts come in where the backend's window is open as well. */
+static inline void interrupts_on(void)
+{
+	__asm__ volatile("sti" ::: "memory");
+}
+
+static inline void interrupts_off(void)
+{
+	__asm__ volatile("cli" ::: "memory");
+}
+
 static inline void write_back_caches(void)
 {
 	__asm__ volatile("wbinvd" ::: "memory");

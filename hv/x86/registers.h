@@ -46,6 +46,7 @@
 
 #define MSR_APIC_BASE  0x0000001bu
 #define MSR_PAT        0x00000277u
+#define MSR_X2APIC_FIRST 0x00000800u
 #define MSR_X2APIC_ID  0x00000802u
 #define MSR_X2APIC_ICR 0x00000830u
 #define MSR_EFER       0xc0000080u

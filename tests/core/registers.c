@@ -201,6 +201,15 @@ uint64_t rdtsc(void)
 	return __atomic_add_fetch(&ticks, 1000, __ATOMIC_RELAXED);
 }
 
+/* The model's devices send no interrupts. */
+void interrupts_on(void)
+{
+}
+
+void interrupts_off(void)
+{
+}
+
 void write_back_caches(void)
 {
 	cpu()->write_backs++;

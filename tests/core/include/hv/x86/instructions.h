@@ -30,6 +30,8 @@ void cpu_pause(void);
 uint32_t port_in(uint16_t port, unsigned size);
 void port_out(uint16_t port, unsigned size, uint32_t value);
 void cpu_halt(void);
+void interrupts_on(void);
+void interrupts_off(void);
 void write_back_caches(void);
 void read_descriptor_tables(struct descriptor_table *gdt, struct descriptor_table *idt);
 void read_selectors(uint16_t *es, uint16_t *cs, uint16_t *ss, uint16_t *ds);

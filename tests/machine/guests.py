@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of ours in the place of a system (tests/guest/): bare, or beneath underseal on the same machine."""
+import contextlib
+import os
+
+import gpt
+import image
+import places
+import setups
+from qemu import Disk, Machine
+
+END = r"^\[end: (passed|failed)\]$"
+ESP_MIB = 34
+DISK_MIB = 32
+OPTIONS_ON_ESP = "EFI/guest/options"
+
+
+def program(name):
+	return f"{places.BUILD}/guest/{name}.efi"
+
+
+def _system(path, name, beneath, policy, options):
+	"""A disk of nothing but an ESP that starts the program."""
+	text = "".join(f"{key}={value}\n" for key, value in options.items())
+	files = {f"EFI/guest/{name}.efi": program(name), OPTIONS_ON_ESP: text.encode()}
+	if beneath:
+		next_one = f"next=\\EFI\\guest\\{name}.efi\ndebug=1\n"
+		files |= {image.FIRST_ON_ESP: places.UNDERSEAL_EFI, image.POLICY_ON_ESP: (next_one + policy).encode()}
+	else:
+		files[image.FIRST_ON_ESP] = program(name)
+	gpt.make_esp(f"{path}.esp", ESP_MIB)
+	gpt.esp_put(f"{path}.esp", files)
+	gpt.make(path, [gpt.Part("ESP", gpt.TYPE_ESP, ESP_MIB, f"{path}.esp")])
+	os.unlink(f"{path}.esp")
+	return path
+
+
+@contextlib.contextmanager
+def booted(name, case, *, beneath, policy="", options=None, sector_bytes=512, disks=(), **machine):
+	"""A machine on its way into the program `name`: its system disk on virtio, a protected data disk on port 0 of the
+	chipset's AHCI (bare it is there too, and stays locked), the passphrase typed. `disks` are further ones."""
+	label = f"{case}-{'beneath' if beneath else 'bare'}"
+	system = _system(setups.path(f"{label}-system"), name, beneath, policy, options or {})
+	data = setups.data_disk(f"{label}-data", DISK_MIB, sector_bytes)
+	with Machine(label, [Disk(system, bus="virtio", boot=True), Disk(data), *disks], **machine) as started:
+		if beneath:
+			setups.unlock(started)
+		yield started
+	os.unlink(system)
+	os.unlink(data)
+
+
+def finish(machine, seconds=60):
+	"""Waits for the program's end and the power-off; what it printed. Its failure is ours."""
+	ended = machine.wait(END, seconds)
+	assert ended.group(1) == "passed", f"the program ended as {ended.group(1)}:\n{machine.tail()}"
+	machine.wait_end()
+	return machine.text()
+
+
+def run(name, case, seconds=60, **kwargs):
+	with booted(name, case, **kwargs) as machine:
+		return finish(machine, seconds)
+
+
+def facts(text):
+	"""The `key = value` lines of a program, in order."""
+	return dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
