@@ -18,7 +18,7 @@ void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t byte
 void __sanitizer_finish_switch_fiber(void *save, const void **bottom, size_t *bytes) __attribute__((weak));
 
 /* run.S and host_entry.S have them elsewhere. */
-const uint8_t svm_window_halt[1], svm_window_end[1], host_stubs[32 * 16];
+const uint8_t svm_window_halt[1], svm_window_end[1], host_stubs[32 * 16], host_interrupt[1];
 void host_nmi(uint64_t *rip);
 
 struct model_cpu *cpu_now(void)
