@@ -119,21 +119,28 @@ BOOLEAN takeover_supported(const CHAR16 **why)
 	return cpus_supported(why);
 }
 
+/* What the image's start returned, for the caller and for the user. */
 static EFI_STATUS status_of(int64_t error)
 {
-	switch (error) {
-	case HV_START_OK:
+	static const struct {
+		EFI_STATUS status;
+		const CHAR16 *why;
+	} outcomes[] = {
+		[-HV_START_MEMORY] = {EFI_OUT_OF_RESOURCES, L"its reserved memory is too small for this machine"},
+		[-HV_START_SELF_TEST] = {EFI_CRC_ERROR, L"this processor computes AES wrongly"},
+		[-HV_START_CPU] = {EFI_UNSUPPORTED, L"a processor lacks what it needs"},
+		[-HV_START_DEVICE] = {EFI_DEVICE_ERROR, L"a disk controller could not be taken over"},
+		[-HV_START_ACPI] = {EFI_LOAD_ERROR, L"the firmware's ACPI tables make no sense"},
+		[-HV_START_IOMMU] = {EFI_ACCESS_DENIED, L"the firmware remaps DMA; switch its DMA protection "
+							L"(IOMMU, VT-d, AMD-Vi) off in the firmware setup"},
+	};
+
+	if (error == HV_START_OK)
 		return EFI_SUCCESS;
-	case HV_START_MEMORY:
-		return EFI_OUT_OF_RESOURCES;
-	case HV_START_SELF_TEST:
-		return EFI_CRC_ERROR;
-	case HV_START_CPU:
-		return EFI_UNSUPPORTED;
-	case HV_START_DEVICE:
-		return EFI_DEVICE_ERROR;
-	}
-	return EFI_LOAD_ERROR;
+	if (error > 0 || (UINT64)-error >= sizeof(outcomes) / sizeof(outcomes[0]))
+		return EFI_LOAD_ERROR;
+	Print(L"The reason: %s.\n", outcomes[-error].why);
+	return outcomes[-error].status;
 }
 
 /* TPL_HIGH_LEVEL keeps the firmware's timer away from devices that have changed hands. */
@@ -142,9 +149,11 @@ static EFI_STATUS start_image(struct boot_info *info, const struct hv_image_head
 	UINT8 *base = (UINT8 *)info->memory_base;
 	hv_init_function init = (hv_init_function)(base + header->init);
 	EFI_TPL level = BS->RaiseTPL(TPL_HIGH_LEVEL);
-	EFI_STATUS status = status_of(init(info));
+	int64_t error = init(info);
+	EFI_STATUS status;
 
 	BS->RestoreTPL(level);
+	status = status_of(error);
 	if (EFI_ERROR(status))
 		return status;
 	current = info;

@@ -33,6 +33,7 @@ enum hv_start_error {
 	HV_START_CPU = -3,       /* CPU not supported, or disabled by firmware */
 	HV_START_DEVICE = -4,    /* a controller could not be taken over */
 	HV_START_ACPI = -5,      /* a table that is needed was not found */
+	HV_START_IOMMU = -6,     /* the firmware itself remaps DMA */
 };
 
 #endif

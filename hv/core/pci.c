@@ -14,7 +14,7 @@
 #define MAX_WATCHES    16
 
 struct watched {
-	struct pci_watch watch;
+	struct pci_watch watch; /* without `written` the function is hidden */
 	struct mmio_hook ecam;
 	uint64_t ecam_page; /* host-physical; 0 when there is no ECAM */
 	struct port_lock lock;
@@ -77,12 +77,19 @@ static void address_out(void *context, uint16_t port, unsigned size, uint32_t va
 	port_unlock(&port_pair);
 }
 
+static bool is_hidden(const struct watched *entry)
+{
+	return entry && !entry->watch.written;
+}
+
 static uint32_t data_in(void *context, uint16_t port, unsigned size)
 {
+	uint32_t value = UINT32_MAX;
+
 	(void)context;
 	port_lock(&port_pair);
-	uint32_t value = port_in(port, size);
-
+	if (!is_hidden(find(address)))
+		value = port_in(port, size);
 	port_unlock(&port_pair);
 	return value;
 }
@@ -92,13 +99,12 @@ static void data_out(void *context, uint16_t port, unsigned size, uint32_t value
 	(void)context;
 	port_lock(&port_pair);
 	uint32_t config = address;
-
-	port_out(port, size, value);
-	port_unlock(&port_pair);
-
 	struct watched *entry = find(config);
 
-	if (entry)
+	if (!is_hidden(entry))
+		port_out(port, size, value);
+	port_unlock(&port_pair);
+	if (entry && !is_hidden(entry))
 		notify(entry, (uint16_t)((config & 0xfc) + (port & 3)));
 }
 
@@ -107,6 +113,8 @@ static uint64_t ecam_read(void *context, uint64_t offset, unsigned size)
 	const struct watched *entry = context;
 	uint64_t at = entry->ecam_page + offset;
 
+	if (is_hidden(entry))
+		return UINT64_MAX;
 	if (size < 8)
 		return physical_load(at, size);
 	return physical_load(at, 4) | physical_load(at + 4, 4) << 32;
@@ -117,6 +125,8 @@ static void ecam_write(void *context, uint64_t offset, unsigned size, uint64_t v
 	struct watched *entry = context;
 	uint64_t at = entry->ecam_page + offset;
 
+	if (is_hidden(entry))
+		return;
 	physical_store(at, size < 8 ? size : 4, value);
 	if (size == 8)
 		physical_store(at + 4, 4, value >> 32);
@@ -138,11 +148,19 @@ int pci_watch(const struct pci_watch *watch)
 				   ((uint64_t)watch->device << 15) + ((uint64_t)watch->function << 12);
 		entry->ecam = (struct mmio_hook){.name = "ecam", .context = entry, .read = ecam_read,
 						 .write = ecam_write};
-		if (mmio_add(&entry->ecam) || mmio_place(&entry->ecam, entry->ecam_page, 4096, NPT_READ))
+		if (mmio_add(&entry->ecam) ||
+		    mmio_place(&entry->ecam, entry->ecam_page, 4096, is_hidden(entry) ? 0 : NPT_READ))
 			return -1;
 	}
 	watched_count++;
 	return 0;
+}
+
+int pci_hide(uint8_t bus, uint8_t device, uint8_t function)
+{
+	const struct pci_watch hidden = {.bus = bus, .device = device, .function = function};
+
+	return pci_watch(&hidden);
 }
 
 int pci_init(void)

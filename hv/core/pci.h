@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PCI configuration space of the functions a mediator watches: the guest's
+ * PCI configuration space of the functions that are watched or hidden: the guest's
  * accesses by ports CF8h/CFCh and by ECAM meet in one filter; all other functions
  * are the guest's own. PCI 3.0 section 3.2.2.3, PCI Express 3.0 section 7.2.2.
  */
@@ -21,6 +21,12 @@ struct pci_watch {
 
 /* Begins the watch; it is for good. Init only. 0, or -1 when the table is full. */
 int pci_watch(const struct pci_watch *watch);
+
+/*
+ * Makes a function one that is not there: the guest reads all ones, its writes are
+ * dropped, by ports and by ECAM. Init only. 0, or -1 when the table is full.
+ */
+int pci_hide(uint8_t bus, uint8_t device, uint8_t function);
 
 /* Our own configuration accesses, 32 bits, `offset` a multiple of 4. */
 uint32_t pci_read(uint8_t bus, uint8_t device, uint8_t function, uint16_t offset);

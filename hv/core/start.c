@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hypervisor's start: once for the machine, then once for each CPU. */
 #include "hv/core/acpi.h"
+#include "hv/core/acpi_hide.h"
 #include "hv/core/backend.h"
 #include "hv/core/host.h"
 #include "hv/core/hypercall_exit.h"
 #include "hv/core/image.h"
+#include "hv/core/iommu.h"
 #include "hv/core/keys.h"
 #include "hv/core/lapic.h"
 #include "hv/core/log.h"
@@ -70,7 +72,15 @@ static int64_t start_parts(const struct boot_info *info)
 	hypercall_init(info);
 	if (lapic_init(info->policy.icr == BOOT_ICR_FAST) || pci_init() || power_init())
 		return HV_START_MEMORY;
-	return mediators_init(info) ? HV_START_DEVICE : HV_START_OK;
+
+	int error = iommu_hide(info->acpi_rsdp);
+
+	if (error)
+		return error == -2 ? HV_START_IOMMU : HV_START_MEMORY;
+	if (mediators_init(info))
+		return HV_START_DEVICE;
+	acpi_hide(info->acpi_rsdp);
+	return HV_START_OK;
 }
 
 int64_t start_init(const struct boot_info *info)
