@@ -15,7 +15,7 @@ BOOT_C    := $(wildcard hv/boot/*.c)
 BOOT_S    := $(filter-out hv/boot/hv_image.S,$(wildcard hv/boot/*.S))
 TOOL_C    := $(wildcard installer/*.c)
 # The parts of hv/ that touch no hardware: also built for the host, for unit tests and fuzzers.
-PURE_C    := $(wildcard hv/x86/decode*.c hv/x86/execute*.c hv/x86/step*.c hv/x86/walk.c hv/core/npt.c hv/core/format.c \
+PURE_C    := $(wildcard hv/x86/decode*.c hv/x86/execute*.c hv/x86/step*.c hv/x86/walk.c hv/core/npt.c hv/core/format.c hv/core/acpi*.c \
 	hv/boot/policy_parse.c hv/boot/gpt.c)
 # The rest of the hypervisor, for the host over a model machine (tests/core/). Its memory functions and what it
 # tells libcrypto are the host's own there.
