@@ -85,15 +85,18 @@ static struct refusal check_segment(const struct luks2 *header, const struct luk
 	return fits;
 }
 
-static struct refusal check_place(const struct search *search, const struct disk *disk, struct volume *volume)
+/* `header_index` is the table entry of its header partition. */
+static struct refusal check_place(const struct search *search, const struct disk *disk, uint32_t header_index,
+	struct volume *volume)
 {
 	struct luks2 *header = &volume->header;
 	struct gpt_partition partition;
 	enum luks2_error error;
+	uint32_t index;
 
 	if (!header->has_token)
 		return (struct refusal){luks2_error_text(LUKS2_NO_TOKEN), ""};
-	if (!gpt_find(&disk->gpt, header->token.partuuid, &partition))
+	if (!gpt_find(&disk->gpt, header->token.partuuid, &partition, &index))
 		return (struct refusal){"The partition it belongs to is not on this disk.", ""};
 	name_volume(volume, &partition);
 	memcpy(volume->place.partuuid, partition.guid, 16);
@@ -101,6 +104,7 @@ static struct refusal check_place(const struct search *search, const struct disk
 	volume->place.first_lba = partition.first_lba;
 	volume->place.last_lba = partition.last_lba;
 	volume->place.lba_bytes = disk->gpt.lba_bytes;
+	volume->boot.gpt = gpt_place_of(&disk->gpt, index, header_index);
 	error = luks2_check_place(header, &volume->place);
 	if (error)
 		return (struct refusal){luks2_error_text(error), header->detail};
@@ -134,7 +138,7 @@ static void describe(const struct disk *disk, const struct gpt_partition *header
 	memcpy(boot->uuid, volume->header.uuid, sizeof(boot->uuid));
 }
 
-static struct refusal examine(struct search *search, const struct disk *disk,
+static struct refusal examine(struct search *search, const struct disk *disk, uint32_t index,
 	const struct gpt_partition *partition, struct volume *volume)
 {
 	struct luks2_source source;
@@ -150,7 +154,7 @@ static struct refusal examine(struct search *search, const struct disk *disk,
 	error = luks2_read(&volume->header, &source, search->scratch);
 	if (error)
 		return (struct refusal){luks2_error_text(error), volume->header.detail};
-	refusal = check_place(search, disk, volume);
+	refusal = check_place(search, disk, index, volume);
 	if (refusal.sentence)
 		return refusal;
 	sentence = controller_of_disk(disk->handle, &volume->boot);
@@ -178,7 +182,7 @@ static void search_disk(struct search *search, const struct disk *disk)
 			return;
 		}
 		memset(volume, 0, sizeof(*volume));
-		refusal = examine(search, disk, &partition, volume);
+		refusal = examine(search, disk, i, &partition, volume);
 		if (!refusal.sentence)
 			search->count++;
 		else if (*refusal.detail)

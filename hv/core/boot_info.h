@@ -6,6 +6,7 @@
 #ifndef HV_CORE_BOOT_INFO_H
 #define HV_CORE_BOOT_INFO_H
 
+#include "storage/volume/gpt_pins.h"
 #include <stdint.h>
 
 #define BOOT_MAX_VOLUMES 16
@@ -26,6 +27,7 @@ struct boot_volume {
 	uint64_t first_lba, last_lba;
 	uint64_t header_first_lba, header_last_lba; /* its header partition, on the same disk */
 	uint64_t iv_offset;                         /* 512-byte units */
+	struct gpt_place gpt;
 	uint32_t key_bytes;                         /* 32 or 64 */
 	uint8_t key[64];
 	char uuid[40]; /* of the LUKS2 header */

@@ -32,6 +32,7 @@ static struct hba {
 	uint64_t hook_bytes;
 } hbas[MAX_HBAS];
 static uint32_t hba_count;
+static struct disk_pin pins[BOOT_MAX_VOLUMES][GPT_PINS];
 
 /* Registers that cannot be reached read as they do on a bus where nobody answers. */
 static uint32_t reg_read(void *context, uint32_t offset)
@@ -158,7 +159,7 @@ static struct hba *hba_of(const struct boot_volume *volume)
 	return hba;
 }
 
-static int add_volume(const struct boot_volume *volume, const struct xts_key *key)
+static int add_volume(const struct boot_volume *volume, const struct xts_key *key, struct disk_pin *own_pins)
 {
 	const struct disk_range data = {
 		.first_lba = volume->first_lba,
@@ -177,8 +178,10 @@ static int add_volume(const struct boot_volume *volume, const struct xts_key *ke
 
 	if (!hba || volume->port >= AHCI_PORTS)
 		return -1;
-	hba->map[volume->port].lba_size = volume->lba_bytes;
-	return disk_map_add(&hba->map[volume->port], &data) | disk_map_add(&hba->map[volume->port], &header);
+	struct disk_map *map = &hba->map[volume->port];
+
+	map->lba_size = volume->lba_bytes;
+	return disk_map_add(map, &data) | disk_map_add(map, &header) | gpt_pin(map, &volume->gpt, own_pins);
 }
 
 static int take_over(struct hba *hba)
@@ -216,7 +219,7 @@ static int init(const struct boot_info *info)
 
 	for (uint32_t i = 0; i < info->volumes && !error; i++)
 		if (info->volume[i].controller == BOOT_CONTROLLER_AHCI)
-			error = add_volume(&info->volume[i], keys_of_volume(i));
+			error = add_volume(&info->volume[i], keys_of_volume(i), pins[i]);
 	for (uint32_t i = 0; i < hba_count && !error; i++)
 		error = take_over(&hbas[i]);
 	return error;

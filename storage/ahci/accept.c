@@ -29,6 +29,13 @@ static const char *examine(const struct ahci *ahci, const struct port *port, str
 	return NULL;
 }
 
+void refusal_log(struct port *port, const struct slot *slot, const char *why)
+{
+	if (port->statistics.refused++ < 64)
+		log_info("ahci: port %u: command %x at LBA %llx refused: %s", port->number, slot->fis.command,
+			(unsigned long long)slot->command.lba, why);
+}
+
 /* Header and table; 0 when either lies where the guest has no memory. */
 static int read_guest(const struct ahci *ahci, const struct port *port, unsigned tag, struct slot *slot)
 {
@@ -64,9 +71,7 @@ void accept_command(struct ahci *ahci, unsigned number, unsigned tag)
 		why = examine(ahci, port, slot, &bytes);
 	}
 	if (why) {
-		if (port->statistics.refused++ < 64)
-			log_info("ahci: port %u: command %x at LBA %llx refused: %s", number, slot->fis.command,
-				(unsigned long long)slot->command.lba, why);
+		refusal_log(port, slot, why);
 		slot->command.class = COMMAND_REFUSE;
 	}
 	/* A queued command that was not announced in PxSACT, or the other way round, keeps the guest's protocol. */

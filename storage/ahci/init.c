@@ -69,6 +69,7 @@ static void remember_addresses(struct ahci *ahci, unsigned number)
 static bool take_ports(struct ahci *ahci)
 {
 	for (unsigned i = 0; i < AHCI_PORTS; i++) {
+		ahci->port[i].number = i;
 		if (!ahci->port[i].implemented)
 			continue;
 		remember_addresses(ahci, i);

@@ -70,6 +70,7 @@ struct slot {
 
 struct port {
 	struct port_lock lock;
+	unsigned number;
 	const struct disk_map *map; /* NULL: registers pass straight through */
 	bool implemented;
 	bool running;  /* the guest has set ST and the device runs */
@@ -171,6 +172,8 @@ int transform_from_guest(const struct ahci *ahci, const struct port *port, struc
 
 /* accept.c: reads a command of the guest whole. It is waiting afterwards. */
 void accept_command(struct ahci *ahci, unsigned port, unsigned tag);
+/* Tells the log, as long as there are not too many, that a command is refused and why. */
+void refusal_log(struct port *port, const struct slot *slot, const char *why);
 
 /* issue.c: gives waiting chunks to the device, in order, as far as memory goes. Port lock held. */
 void issue_waiting(struct ahci *ahci, unsigned port, struct cipher_scope *scope);

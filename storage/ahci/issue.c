@@ -135,7 +135,7 @@ static int prepare_pass(struct ahci *ahci, struct port *port, unsigned tag)
 }
 
 /*
- * The ranges of a TRIM, copied and checked: none may touch a header; in a volume
+ * The ranges of a TRIM, copied and checked: none may touch a header or pinned bytes; in a volume
  * whose cipher sector is larger than the disk's a range is cut to whole ones, for
  * the rest of a sector half trimmed could not be decrypted any more.
  */
@@ -147,7 +147,8 @@ static int trim_ranges(const struct port *port, uint64_t *entries, uint32_t coun
 
 		if (!sectors)
 			continue;
-		if (disk_map_touches(port->map, lba, sectors, SECTOR_GUARDED))
+		if (disk_map_touches(port->map, lba, sectors, SECTOR_GUARDED) ||
+			disk_map_pinned(port->map, lba, sectors))
 			return -1;
 		run = disk_map_run(port->map, lba, sectors);
 		uint64_t unit = cipher_unit(port, run.range);
@@ -191,7 +192,11 @@ static int prepare_trim(struct ahci *ahci, struct port *port, unsigned tag)
 	return 0;
 }
 
-/* A chunk whose data needs no bounce: every read that is aligned, every write that is in clear. */
+/*
+ * A chunk whose data needs no bounce: every read that is aligned, every write that
+ * is in clear. What is written to pinned bytes is looked at, so the guest may not
+ * change it any more: it is copied.
+ */
 static uint32_t try_direct(struct ahci *ahci, struct port *port, unsigned tag)
 {
 	struct slot *slot = &port->slot[tag];
@@ -200,7 +205,8 @@ static uint32_t try_direct(struct ahci *ahci, struct port *port, unsigned tag)
 	if (is_partial(slot))
 		return 0;
 	if (slot->command.class == COMMAND_WRITE &&
-	    disk_map_touches(port->map, slot->lba, slot->count, SECTOR_CIPHERTEXT))
+	    (disk_map_touches(port->map, slot->lba, slot->count, SECTOR_CIPHERTEXT) ||
+		    disk_map_pinned(port->map, slot->lba, slot->count)))
 		return 0;
 	return scatter_to_table(ahci, slot, slot->start, bytes, &port->table[tag]);
 }
@@ -229,8 +235,15 @@ static int prepare_bounce(struct ahci *ahci, struct port *port, unsigned tag, st
 	if (take_bounce(ahci, port, slot))
 		return 1;
 	slot->kind = !write ? CHUNK_BOUNCE_READ : is_partial(slot) ? CHUNK_MODIFY_READ : CHUNK_BOUNCE_WRITE;
-	if (slot->kind == CHUNK_BOUNCE_WRITE && transform_from_guest(ahci, port, slot, scope))
-		return -1;
+	if (slot->kind == CHUNK_BOUNCE_WRITE) {
+		if (transform_from_guest(ahci, port, slot, scope))
+			return -1;
+		/* Pins lie in clear sectors: their bytes are not encrypted here. */
+		if (!disk_map_keeps_pins(port->map, slot->lba, slot->count, slot->bounce)) {
+			refusal_log(port, slot, "it changes the partition table where a protected partition stands");
+			return -1;
+		}
+	}
 	one_prd(ahci, port, tag, slot->bounce, slot->device_count * port->map->lba_size);
 	return 0;
 }

@@ -76,6 +76,33 @@ bool disk_map_touches(const struct disk_map *map, uint64_t lba, uint64_t count, 
 	return false;
 }
 
+int disk_map_pin(struct disk_map *map, struct disk_pin *pin)
+{
+	if (pin->bytes > DISK_PIN_BYTES || pin->offset > map->lba_size || pin->bytes > map->lba_size - pin->offset ||
+		disk_map_run(map, pin->lba, 1).range)
+		return -1;
+	pin->next = map->pins;
+	map->pins = pin;
+	return 0;
+}
+
+bool disk_map_pinned(const struct disk_map *map, uint64_t lba, uint64_t count)
+{
+	for (const struct disk_pin *pin = map->pins; pin; pin = pin->next)
+		if (pin->lba >= lba && pin->lba - lba < count)
+			return true;
+	return false;
+}
+
+bool disk_map_keeps_pins(const struct disk_map *map, uint64_t lba, uint64_t count, const uint8_t *data)
+{
+	for (const struct disk_pin *pin = map->pins; pin; pin = pin->next)
+		if (pin->lba >= lba && pin->lba - lba < count &&
+			memcmp(data + (pin->lba - lba) * map->lba_size + pin->offset, pin->value, pin->bytes))
+			return false;
+	return true;
+}
+
 uint64_t disk_range_tweak(const struct disk_map *map, const struct disk_range *range, uint64_t lba)
 {
 	return range->iv_offset + (lba - range->first_lba) * (map->lba_size / 512);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What each sector of a disk is: clear, ciphertext of a volume, or guarded
- * (a header partition: read freely, never written by the guest). Built once
+ * (a header partition: read freely, never written by the guest). In clear sectors
+ * some bytes may be pinned: a write must leave them as they are. Built once
  * before the first I/O, read-only afterwards, so it needs no lock.
  */
 #ifndef STORAGE_VOLUME_MAP_H
@@ -26,8 +27,18 @@ struct disk_range {
 	const struct xts_key *key; /* in the key arena, outlives the map */
 };
 
+/* Bytes of a clear sector that keep their value. The pin's memory is its owner's, and outlives the map. */
+#define DISK_PIN_BYTES 128
+struct disk_pin {
+	struct disk_pin *next; /* the map's */
+	uint64_t lba;
+	uint32_t offset, bytes; /* offset + bytes at most lba_size, bytes at most DISK_PIN_BYTES */
+	uint8_t value[DISK_PIN_BYTES];
+};
+
 struct disk_map {
 	uint32_t lba_size; /* logical sector of the disk in bytes: 512 or 4096 */
+	struct disk_pin *pins;
 	unsigned count;
 	struct disk_range range[DISK_MAP_RANGES]; /* sorted, disjoint */
 };
@@ -51,6 +62,15 @@ struct disk_run disk_map_run(const struct disk_map *map, uint64_t lba, uint64_t 
 
 /* Whether any sector of [lba, lba+count) is of `kind`. */
 bool disk_map_touches(const struct disk_map *map, uint64_t lba, uint64_t count, enum sector_kind kind);
+
+/* Adds a pin. Returns 0, or -1 when it does not fit a sector, or its sector is not a clear one. */
+int disk_map_pin(struct disk_map *map, struct disk_pin *pin);
+
+/* Whether any sector of [lba, lba+count) has pinned bytes. */
+bool disk_map_pinned(const struct disk_map *map, uint64_t lba, uint64_t count);
+
+/* Whether `data`, to be written to [lba, lba+count), leaves every pinned byte as it is. */
+bool disk_map_keeps_pins(const struct disk_map *map, uint64_t lba, uint64_t count, const uint8_t *data);
 
 /* The tweak (512-byte units) of `lba`, which lies in `range`. */
 uint64_t disk_range_tweak(const struct disk_map *map, const struct disk_range *range, uint64_t lba);

@@ -10,7 +10,7 @@ import subprocess
 
 import places
 
-PROGRAMS = ["/usr/bin/fio", "/usr/bin/openssl", "/usr/bin/efivar"]
+PROGRAMS = ["/usr/bin/fio", "/usr/bin/openssl", "/usr/bin/efivar", "/usr/sbin/sgdisk"]
 PROBE = f"{places.IMAGES}/probe"
 IMAGE = f"{places.IMAGES}/tools.ext4"
 

@@ -15,9 +15,14 @@ struct fixture {
 	struct guest g;
 	uint64_t buffer; /* 256 KiB */
 	uint8_t *medium; /* as it was at the start */
+	struct disk_pin pin;
 };
 
 #define BUFFER (256u * 1024)
+/* Some bytes of a clear sector before the first volume. */
+#define PINNED_LBA    20u
+#define PINNED_OFFSET 100u
+#define PINNED_BYTES  17u
 
 static void start(struct fixture *f)
 {
@@ -30,6 +35,9 @@ static void start(struct fixture *f)
 	f->buffer = machine_ram(&f->m, BUFFER, 4096);
 	f->medium = malloc(disk->sectors * disk->lba_size);
 	memcpy(f->medium, disk->medium, disk->sectors * disk->lba_size);
+	f->pin = (struct disk_pin){.lba = PINNED_LBA, .offset = PINNED_OFFSET, .bytes = PINNED_BYTES};
+	memcpy(f->pin.value, f->medium + PINNED_LBA * 512 + PINNED_OFFSET, PINNED_BYTES);
+	assert_int_equal(disk_map_pin(&f->m.map[0], &f->pin), 0);
 }
 
 static void stop(struct fixture *f)
@@ -234,6 +242,69 @@ static void guarded_writes(void **state)
 	stop(&f);
 }
 
+/* Sector PINNED_LBA with the pinned bytes as they are, but for `flip` at `at`; the rest is new. */
+static void fill_around_pin(struct fixture *f, uint32_t bytes, uint32_t in_buffer, unsigned at, uint8_t flip)
+{
+	uint8_t *memory = machine_pointer(&f->m, f->buffer);
+
+	memset(memory, 0x5e, bytes);
+	memcpy(memory + in_buffer + PINNED_OFFSET, f->pin.value, PINNED_BYTES);
+	memory[in_buffer + at] ^= flip;
+}
+
+static void pinned_writes(void **state)
+{
+	static const struct {
+		uint32_t before, count; /* sectors before the pin's, of the write */
+	} shape[] = {{0, 1}, {0, 8}, {7, 8}, {3, 40}, {PINNED_LBA, PINNED_LBA + 1}};
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	for (unsigned ncq = 0; ncq < 2; ncq++)
+		for (unsigned i = 0; i < sizeof(shape) / sizeof(shape[0]); i++) {
+			uint32_t bytes = shape[i].count * 512, in = shape[i].before * 512;
+			struct guest_piece piece = {f.buffer, bytes};
+			unsigned slot = ncq ? 11 : 0;
+			struct guest_command c = guest_transfer(true, ncq, slot, PINNED_LBA - shape[i].before,
+				shape[i].count, &piece, 1);
+
+			for (unsigned at = PINNED_OFFSET; at < PINNED_OFFSET + PINNED_BYTES; at++) {
+				fill_around_pin(&f, bytes, in, at, 0x10);
+				expect_refused(&f, slot, &c);
+				expect_medium_unchanged(&f);
+			}
+			/* What keeps them passes, with all that lies around. */
+			fill_around_pin(&f, bytes, in, PINNED_OFFSET + PINNED_BYTES, 0x10);
+			assert_true(guest_do(&f.g, slot, &c));
+			memcpy(f.medium + (PINNED_LBA - shape[i].before) * 512, machine_pointer(&f.m, f.buffer), bytes);
+			expect_medium_unchanged(&f);
+		}
+	stop(&f);
+}
+
+/* Another CPU changes the bytes after the command has been taken: what was looked at is what is written. */
+static void pinned_bytes_change_in_flight(void **state)
+{
+	struct guest_piece piece;
+	struct guest_command c;
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	piece = (struct guest_piece){f.buffer, 512};
+	c = guest_transfer(true, true, 4, PINNED_LBA, 1, &piece, 1);
+	fill_around_pin(&f, 512, 0, 0, 0);
+	memcpy(f.medium + PINNED_LBA * 512, machine_pointer(&f.m, f.buffer), 512);
+	guest_build(&f.g, 4, &c);
+	guest_issue(&f.g, 0, 1 << 4);
+	memset(machine_pointer(&f.m, f.buffer), 0xee, 512);
+	guest_finish_all(&f.g);
+	assert_int_equal(f.g.done, 1 << 4);
+	expect_medium_unchanged(&f);
+	stop(&f);
+}
+
 static void trim(void **state)
 {
 	struct guest_piece piece;
@@ -255,14 +326,16 @@ static void trim(void **state)
 	memset(f.medium + 200 * 512, 0, 8 * 512);
 	memset(f.medium + 400 * 512, 0, 16 * 512);
 	expect_medium_unchanged(&f);
-	/* One entry that touches the header partition refuses the whole command. */
-	range[30] = (guarded - 4) | 5ull << 48;
+	/* One entry that touches the header partition, or pinned bytes, refuses the whole command. */
 	range[0] = 600 | 8ull << 48;
 	range[63] = 0;
-	assert_false(guest_do(&f.g, 0, &c));
-	assert_int_equal(f.g.tfd >> 8 & ATA_ABRT, ATA_ABRT);
-	assert_true(guest_recover(&f.g));
-	expect_medium_unchanged(&f);
+	for (int pinned = 0; pinned < 2; pinned++) {
+		range[30] = (pinned ? PINNED_LBA : guarded - 4) | 5ull << 48;
+		assert_false(guest_do(&f.g, 0, &c));
+		assert_int_equal(f.g.tfd >> 8 & ATA_ABRT, ATA_ABRT);
+		assert_true(guest_recover(&f.g));
+		expect_medium_unchanged(&f);
+	}
 	stop(&f);
 }
 
@@ -473,6 +546,8 @@ int main(void)
 		cmocka_unit_test(every_other_opcode),
 		cmocka_unit_test(other_features),
 		cmocka_unit_test(guarded_writes),
+		cmocka_unit_test(pinned_writes),
+		cmocka_unit_test(pinned_bytes_change_in_flight),
 		cmocka_unit_test(trim),
 		cmocka_unit_test(identify),
 		cmocka_unit_test(errors_of_the_disk),

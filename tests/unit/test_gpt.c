@@ -59,6 +59,7 @@ static void assert_whole(const struct gpt *gpt)
 {
 	struct gpt_partition partition;
 	uint8_t guid[16];
+	uint32_t index;
 
 	luks2_parse_guid("a1234567-89ab-cdef-0011-223344556677", 36, guid);
 	assert_memory_equal(gpt->disk_guid, guid, 16);
@@ -71,12 +72,13 @@ static void assert_whole(const struct gpt *gpt)
 	assert_string_equal(partition.name, "header");
 	assert_false(gpt_partition(gpt, 1, &partition));
 	luks2_parse_guid("01234567-89ab-cdef-0011-223344556677", 36, guid);
-	assert_true(gpt_find(gpt, guid, &partition));
+	assert_true(gpt_find(gpt, guid, &partition, &index));
+	assert_int_equal(index, 4);
 	assert_int_equal(partition.first_lba, 2082);
 	assert_int_equal(partition.last_lba, 4095);
 	assert_string_equal(partition.name, "gr??");
 	guid[0] ^= 1;
-	assert_false(gpt_find(gpt, guid, &partition));
+	assert_false(gpt_find(gpt, guid, &partition, &index));
 }
 
 static void primary_is_read(void **state)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the guest writes is what stock tools decrypt, and nothing of it is on the medium in clear."""
 import hashlib
+import os
+import subprocess
 
 import gpt
 import setups
@@ -109,3 +111,40 @@ def header_write():
 		machine.run("underseal log | grep -i header")
 		setups.power_off(machine)
 	assert hashlib.sha256(gpt.read(disk, header.start, header.bytes)).hexdigest() == before, "the header has changed"
+
+
+# What the guest tries with the partition table of a disk whose partitions 1 and 2 are a volume and its header.
+TABLE_REFUSED = ("-d 1", "-d 2", "-c 1:renamed", "-t 2:8300", "-u 1:R", "-U R", "-o", "-Z")
+TABLE_ALLOWED = "-n 3:0:+2M -c 3:new -t 3:8200"
+
+
+def _table(path):
+	"""What sgdisk says of the two entries of a table, which it finds whole."""
+	said = subprocess.run(["sgdisk", "-v", path], capture_output=True, text=True, check=True).stdout
+	assert "No problems found" in said, said
+	return subprocess.run(["sgdisk", "-i", "1", "-i", "2", path], capture_output=True, text=True, check=True).stdout
+
+
+@case("the guest cannot change the partition table where the volume stands; elsewhere it can", cost=2)
+def partition_table():
+	disk = setups.data_disk("partition-table", 32, 512)
+	os.truncate(disk, os.path.getsize(disk) + (8 << 20))
+	subprocess.run(["sgdisk", "-e", disk], check=True, stdout=subprocess.DEVNULL)
+	before = _table(disk)
+	with setups.quick("partition-table", [Disk(disk)]) as machine:
+		backup = os.path.getsize(disk) // 512 - 33
+		machine.run(f"dd if=/dev/sda of=/tmp/first count=34; dd if=/dev/sda of=/tmp/last count=33 skip={backup}")
+		for change in TABLE_REFUSED:
+			machine.run(f"sgdisk {change} /dev/sda >/tmp/said 2>&1; sync; echo 3 >/proc/sys/vm/drop_caches")
+			errors = machine.run("dmesg -c | grep -c 'I/O error' || true")
+			assert int(errors), f"sgdisk {change} was let through"
+			# Sums and spare entries may have been written; the old ones are let through as well.
+			machine.run("dd if=/tmp/first of=/dev/sda conv=fsync,notrunc")
+			machine.run(f"dd if=/tmp/last of=/dev/sda seek={backup} conv=fsync,notrunc")
+		machine.run(f"dmesg -c >/dev/null; sgdisk {TABLE_ALLOWED} /dev/sda && sync")
+		assert "0" == machine.run("dmesg | grep -c 'I/O error' || true").strip()
+		machine.run("underseal log | grep 'partition table'")
+		setups.power_off(machine)
+	assert _table(disk) == before
+	assert gpt.entry(disk, "new").bytes == 2 << 20
+	assert stock.Volume(disk, "data", setups.PASSPHRASE).sha256()
