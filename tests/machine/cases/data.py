@@ -135,7 +135,8 @@ def partition_table():
 		backup = os.path.getsize(disk) // 512 - 33
 		machine.run(f"dd if=/dev/sda of=/tmp/first count=34; dd if=/dev/sda of=/tmp/last count=33 skip={backup}")
 		for change in TABLE_REFUSED:
-			machine.run(f"sgdisk {change} /dev/sda >/tmp/said 2>&1; sync; echo 3 >/proc/sys/vm/drop_caches")
+			machine.run(f"sgdisk {change} /dev/sda >/tmp/said 2>&1; "
+				"dd if=/dev/null of=/dev/sda conv=fsync,notrunc; echo 3 >/proc/sys/vm/drop_caches")
 			errors = machine.run("dmesg -c | grep -c 'I/O error' || true")
 			assert int(errors), f"sgdisk {change} was let through"
 			# Sums and spare entries may have been written; the old ones are let through as well.
