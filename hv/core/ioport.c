@@ -18,7 +18,7 @@ int ioport_add(const struct ioport_hook *hook)
 	return 0;
 }
 
-/* An access counts as the hook's when any of its bytes is. */
+/* The hook that any byte of the access belongs to. */
 static const struct ioport_hook *find(uint16_t port, unsigned size)
 {
 	for (uint32_t i = 0; i < hook_count; i++)
@@ -27,10 +27,21 @@ static const struct ioport_hook *find(uint16_t port, unsigned size)
 	return NULL;
 }
 
+static bool takes_whole(const struct ioport_hook *hook, uint16_t port, unsigned size)
+{
+	return (port >= hook->first && port + size - 1 <= hook->last) || (port == hook->first && size == hook->width);
+}
+
 static uint32_t input(uint16_t port, unsigned size)
 {
 	const struct ioport_hook *hook = find(port, size);
+	uint32_t value = 0;
 
+	if (hook && !takes_whole(hook, port, size)) {
+		for (unsigned i = 0; i < size; i++)
+			value |= input((uint16_t)(port + i), 1) << 8 * i;
+		return value;
+	}
 	return hook && hook->in ? hook->in(hook->context, port, size) : port_in(port, size);
 }
 
@@ -38,6 +49,11 @@ static void output(uint16_t port, unsigned size, uint32_t value)
 {
 	const struct ioport_hook *hook = find(port, size);
 
+	if (hook && !takes_whole(hook, port, size)) {
+		for (unsigned i = 0; i < size; i++)
+			output((uint16_t)(port + i), 1, value >> 8 * i & 0xff);
+		return;
+	}
 	if (hook && hook->out)
 		hook->out(hook->context, port, size, value);
 	else

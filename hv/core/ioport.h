@@ -9,9 +9,11 @@ struct ioport_hook {
 	const char *name;
 	void *context;
 	uint16_t first, last;
+	uint8_t width; /* of a register that begins at `first` and reaches beyond `last`, else 0 */
 	/*
-	 * An access of `size` 1, 2 or 4 bytes that begins inside the hook (it may reach
-	 * beyond). NULL: the access goes to the device.
+	 * An access of `size` 1, 2 or 4 bytes that lies inside the hook, or is of the
+	 * register's width. What touches the hook in another way is made byte by byte, as
+	 * buses do. NULL: the access goes to the device.
 	 */
 	uint32_t (*in)(void *context, uint16_t port, unsigned size);
 	void (*out)(void *context, uint16_t port, unsigned size, uint32_t value);

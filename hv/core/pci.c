@@ -166,7 +166,7 @@ int pci_hide(uint8_t bus, uint8_t device, uint8_t function)
 int pci_init(void)
 {
 	static const struct ioport_hook address_hook = {.name = "pci", .first = CONFIG_ADDRESS,
-							.last = CONFIG_ADDRESS, .out = address_out};
+							.last = CONFIG_ADDRESS, .width = 4, .out = address_out};
 	static const struct ioport_hook data_hook = {.name = "pci", .first = CONFIG_DATA, .last = CONFIG_DATA + 3,
 						     .in = data_in, .out = data_out};
 

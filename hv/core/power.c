@@ -96,8 +96,7 @@ static void sleep_write(void *context, uint16_t port, unsigned size, uint32_t va
 static void reset_write(void *context, uint16_t port, unsigned size, uint32_t value)
 {
 	(void)context;
-	/* The port is the second byte of a wider access to CF8h. */
-	if (port == RESET_CONTROL && size == 1 && value & RESET_CPU)
+	if (value & RESET_CPU)
 		last_write("the system resets", port, size, value);
 	port_out(port, size, value);
 }
@@ -105,7 +104,7 @@ static void reset_write(void *context, uint16_t port, unsigned size, uint32_t va
 static void named_reset_write(void *context, uint16_t port, unsigned size, uint32_t value)
 {
 	(void)context;
-	if (size == 1 && value == acpi_facts.reset_value)
+	if (value == acpi_facts.reset_value)
 		last_write("the system resets", port, size, value);
 	port_out(port, size, value);
 }
@@ -113,7 +112,7 @@ static void named_reset_write(void *context, uint16_t port, unsigned size, uint3
 static void keyboard_write(void *context, uint16_t port, unsigned size, uint32_t value)
 {
 	(void)context;
-	if (size == 1 && (value & KEYBOARD_PULSE) == KEYBOARD_PULSE && !(value & 1))
+	if ((value & KEYBOARD_PULSE) == KEYBOARD_PULSE && !(value & 1))
 		last_write("the system resets by keyboard controller", port, size, value);
 	port_out(port, size, value);
 }
@@ -121,15 +120,15 @@ static void keyboard_write(void *context, uint16_t port, unsigned size, uint32_t
 static void fast_reset_write(void *context, uint16_t port, unsigned size, uint32_t value)
 {
 	(void)context;
-	if (size == 1 && value & FAST_RESET)
+	if (value & FAST_RESET)
 		last_write("the system resets by port 92h", port, size, value);
 	port_out(port, size, value);
 }
 
 int power_init(void)
 {
-	static struct ioport_hook sleep_a = {.name = "pm1a", .out = sleep_write};
-	static struct ioport_hook sleep_b = {.name = "pm1b", .out = sleep_write};
+	static struct ioport_hook sleep_a = {.name = "pm1a", .width = 4, .out = sleep_write};
+	static struct ioport_hook sleep_b = {.name = "pm1b", .width = 4, .out = sleep_write};
 	static struct ioport_hook named = {.name = "reset", .out = named_reset_write};
 	static const struct ioport_hook reset = {.name = "cf9", .first = RESET_CONTROL, .last = RESET_CONTROL,
 						 .out = reset_write};

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "tests/core/machine.h"
@@ -50,10 +52,51 @@ MACHINE_TEST(test_widths)
 	assert_int_equal(vcpu->gpr[0], 0x44332211); /* as every 32-bit result */
 	/* It begins before the hook and reaches into it. */
 	assert_int_equal(guest_in(0, TRAPPED - 1, 2) >> 8, 0x11);
+	/* What reaches beyond a register is made of bytes. */
 	guest_out(0, TRAPPED, 2, 0xabcd1234);
-	assert_int_equal(platform_port_writes(TRAPPED, 2, 0x1234), 1);
-	guest_out(0, TRAPPED - 1, 4, 0xabcd1234);
-	assert_int_equal(platform_port_writes(TRAPPED - 1, 4, 0xabcd1234), 1);
+	assert_int_equal(platform_port_writes(TRAPPED, 1, 0x34), 1);
+	assert_int_equal(platform_port_writes(TRAPPED + 1, 1, 0x12), 1);
+	guest_out(0, TRAPPED - 1, 4, 0xab785634);
+	assert_int_equal(platform_port_writes(TRAPPED - 1, 1, 0x34), 1);
+	assert_int_equal(platform_port_writes(TRAPPED, 1, 0x56), 1);
+	assert_int_equal(platform_port_writes(TRAPPED + 2, 1, 0xab), 1);
+	/* A whole register is not. */
+	guest_out(0, PM1_CONTROL, 2, 0x0401);
+	assert_int_equal(platform_port_writes(PM1_CONTROL, 2, 0x0401), 1);
+	guest_out(0, 0xcf8, 4, 0x80001234);
+	assert_int_equal(platform_port_writes(0xcf8, 4, 0x80001234), 1);
+	assert_int_equal(guest_in(0, 0xcf8, 4), 0x80001234);
+}
+
+/* A register that resets is found in the middle of a wider access: the keys go first. */
+MACHINE_TEST(test_wide_reset)
+{
+	static const struct {
+		uint16_t port;
+		uint8_t size;
+		uint32_t value;
+		uint16_t at;
+	} resets[] = {
+		{0xcf9, 2, 0xff06, 0xcf9}, {0xcf9, 4, 0x00000006, 0xcf9}, {0xcf8, 2, 0x0600, 0xcf9}, {0x63, 2, 0xfe00, 0x64},
+		{0x64, 4, 0x000000fe, 0x64}, {0x91, 2, 0x0100, 0x92}, {NAMED_RESET - 1, 4, NAMED_VALUE << 8, NAMED_RESET},
+		{PM1_CONTROL - 2, 4, 0x20000000, PM1_CONTROL + 1}, {PM1_CONTROL, 4, 0x2000, PM1_CONTROL},
+	};
+
+	for (unsigned i = 0; i < sizeof(resets) / sizeof(resets[0]); i++) {
+		pid_t child = fork();
+		int status;
+
+		if (child) {
+			assert_true(waitpid(child, &status, 0) == child && status == 0);
+			continue;
+		}
+		start();
+		guest_out(0, resets[i].port, resets[i].size, resets[i].value);
+		assert_int_equal(cpus[0].state, CPU_STOPPED);
+		assert_non_null(strstr(machine_log(), "keys are wiped"));
+		assert_int_equal(platform.written[(platform.writes - 1) % PORT_WRITES_KEPT].port, resets[i].at);
+		exit(0);
+	}
 }
 
 MACHINE_TEST(test_string_out)
@@ -73,9 +116,9 @@ MACHINE_TEST(test_string_out)
 	assert_int_equal(vcpu->gpr[1], 0);
 	assert_int_equal(vcpu->gpr[6], BUFFER + 6);
 	assert_int_equal(vcpu->rip, rip + 3);
-	assert_int_equal(platform_port_writes(TRAPPED, 2, 0x0402), 1);
-	assert_int_equal(platform_port_writes(TRAPPED, 2, 0x0806), 1);
-	assert_int_equal(platform_port_writes(TRAPPED, 2, 0x0c0a), 1);
+	assert_int_equal(platform_port_writes(TRAPPED, 1, 0x02), 1);
+	assert_int_equal(platform_port_writes(TRAPPED, 1, 0x06), 1);
+	assert_int_equal(platform_port_writes(TRAPPED, 1, 0x0a), 1);
 	/* Nothing to do is done at once. */
 	unsigned writes = platform.writes;
 
@@ -193,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_widths),
+		cmocka_unit_test(test_wide_reset),
 		cmocka_unit_test(test_string_out),
 		cmocka_unit_test(test_string_in),
 		cmocka_unit_test(test_string_segments),
