@@ -94,18 +94,28 @@ static uint32_t data_in(void *context, uint16_t port, unsigned size)
 	return value;
 }
 
+/* What a write of `size` bytes from `offset` on may say. */
+static uint64_t permitted(const struct watched *entry, uint32_t offset, unsigned size, uint64_t value)
+{
+	for (unsigned i = 0; i < size; i++)
+		if (offset + i == PCI_COMMAND || offset + i == PCI_COMMAND + 1)
+			value &= ~((uint64_t)(entry->watch.command_off >> 8 * (offset + i - PCI_COMMAND) & 0xff) << 8 * i);
+	return value;
+}
+
 static void data_out(void *context, uint16_t port, unsigned size, uint32_t value)
 {
 	(void)context;
 	port_lock(&port_pair);
 	uint32_t config = address;
 	struct watched *entry = find(config);
+	uint32_t offset = (config & 0xfc) + (port & 3);
 
 	if (!is_hidden(entry))
-		port_out(port, size, value);
+		port_out(port, size, entry ? (uint32_t)permitted(entry, offset, size, value) : value);
 	port_unlock(&port_pair);
 	if (entry && !is_hidden(entry))
-		notify(entry, (uint16_t)((config & 0xfc) + (port & 3)));
+		notify(entry, (uint16_t)offset);
 }
 
 static uint64_t ecam_read(void *context, uint64_t offset, unsigned size)
@@ -127,12 +137,23 @@ static void ecam_write(void *context, uint64_t offset, unsigned size, uint64_t v
 
 	if (is_hidden(entry))
 		return;
+	value = permitted(entry, (uint32_t)offset, size, value);
 	physical_store(at, size < 8 ? size : 4, value);
 	if (size == 8)
 		physical_store(at + 4, 4, value >> 32);
 	notify(entry, (uint16_t)offset);
 	if (size == 8)
 		notify(entry, (uint16_t)(offset + 4));
+}
+
+/* Two bytes: a double word would write the status register too, whose bits are cleared by ones. */
+static void clear_command(const struct pci_watch *watch)
+{
+	port_lock(&port_pair);
+	port_out(CONFIG_ADDRESS, 4, config_address(watch->bus, watch->device, watch->function, PCI_COMMAND));
+	port_out(CONFIG_DATA, 2, port_in(CONFIG_DATA, 2) & ~(uint32_t)watch->command_off);
+	port_out(CONFIG_ADDRESS, 4, address);
+	port_unlock(&port_pair);
 }
 
 int pci_watch(const struct pci_watch *watch)
@@ -153,6 +174,8 @@ int pci_watch(const struct pci_watch *watch)
 			return -1;
 	}
 	watched_count++;
+	if (watch->command_off)
+		clear_command(watch);
 	return 0;
 }
 

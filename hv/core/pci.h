@@ -17,6 +17,7 @@ struct pci_watch {
 	 * under the watch's lock.
 	 */
 	void (*written)(void *context, uint16_t offset);
+	uint16_t command_off; /* bits of the command register that stay clear, whatever the guest writes */
 };
 
 /* Begins the watch; it is for good. Init only. 0, or -1 when the table is full. */
@@ -35,6 +36,7 @@ uint32_t pci_read(uint8_t bus, uint8_t device, uint8_t function, uint16_t offset
 int pci_init(void);
 
 #define PCI_COMMAND        0x04
+#define PCI_COMMAND_IO     1u
 #define PCI_COMMAND_MEMORY 2u
 #define PCI_BAR(n)         (0x10 + 4 * (n))
 

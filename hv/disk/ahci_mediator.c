@@ -187,7 +187,8 @@ static int add_volume(const struct boot_volume *volume, const struct xts_key *ke
 static int take_over(struct hba *hba)
 {
 	struct ahci_config config = {.env = &hba->env};
-	struct pci_watch watch = {hba->bus, hba->device, hba->function, hba, config_written};
+	/* Some HBAs have their registers in I/O space too, behind an index port (AHCI 1.3.1, 10.14): it stays off. */
+	struct pci_watch watch = {hba->bus, hba->device, hba->function, hba, config_written, PCI_COMMAND_IO};
 	unsigned disks = 0;
 
 	for (unsigned port = 0; port < AHCI_PORTS; port++)
