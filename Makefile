@@ -38,15 +38,17 @@ FREE := -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fcf
 HV_CFLAGS := $(COMMON) $(FREE) -O2 -fpie -fvisibility=hidden
 EFI_CFLAGS := $(COMMON) $(FREE) -O2 -fpic -fvisibility=hidden -fshort-wchar -maccumulate-outgoing-args \
 	-DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -Wno-pointer-sign
-TOOL_CFLAGS := $(COMMON) -O2 -D_GNU_SOURCE $(shell pkg-config --cflags libcryptsetup json-c fdisk 2>/dev/null)
-HOST_CFLAGS := -Itests/core/include $(COMMON) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer -fsanitize=address,undefined \
+TOOL_CHECKS :=
+TOOL_CFLAGS := $(COMMON) -O2 -D_GNU_SOURCE $(TOOL_CHECKS) $(shell pkg-config --cflags libcryptsetup json-c fdisk 2>/dev/null)
+HOST_CHECKS := -fsanitize=address,undefined
+HOST_CFLAGS := -Itests/core/include $(COMMON) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer $(HOST_CHECKS) \
 	-fno-sanitize-recover=undefined
 FUZZ_CFLAGS := -std=gnu11 -g -Itests/core/include -I. -O1 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=undefined
 LIBCRYPTO := /usr/lib/x86_64-linux-gnu/libcrypto.a
 LIBARGON2 := /usr/lib/x86_64-linux-gnu/libargon2.a
 
-.PHONY: all help deps check guest test demo run bench fuzz clean image efi tool sign format tools
+.PHONY: all help deps check guest test coverage demo run bench fuzz clean image efi tool sign format tools
 all: efi tool
 
 help:
@@ -55,6 +57,7 @@ help:
 	'make run     the same machine with its console on this terminal' \
 	'make test    every test: make check, then machines in QEMU   (T=name for one)' \
 	'make check   host tests only, with sanitizers                (T=name for one)' \
+	'make coverage every test again, counting the lines that run; fails below 85 %' \
 	'make fuzz    a minute of each fuzzer                         (T=name, SECONDS_EACH=60)' \
 	'make bench   every figure, written to docs/benchmarks.md and build/bench.json' \
 	'make efi     build/underseal.efi        make tool  build/underseal' \
@@ -139,7 +142,7 @@ $(B)/tool/%.o: %.c | $(B)/.deps
 $(B)/tool/libstorage.a: $(TOOL_STORAGE_O)
 	@rm -f $@; ar rcs $@ $(TOOL_STORAGE_O)
 $(B)/underseal: $(TOOL_O) $(B)/tool/libstorage.a
-	@gcc -o $@ $(TOOL_O) $(B)/tool/libstorage.a -lcryptsetup -lfdisk -lblkid -ljson-c $(LIBARGON2) $(LIBCRYPTO) -lpthread
+	@gcc $(TOOL_CHECKS) -o $@ $(TOOL_O) $(B)/tool/libstorage.a -lcryptsetup -lfdisk -lblkid -ljson-c $(LIBARGON2) $(LIBCRYPTO) -lpthread
 	@echo "built $@"
 tool: $(B)/underseal
 
@@ -155,15 +158,15 @@ $(B)/host/libcore.a: $(CORE_C:%.c=$(B)/host/%.o)
 	@rm -f $@; ar rcs $@ $^
 # The core brings its own log and locks: it comes first.
 $(B)/host/test_exit_%: $(B)/host/tests/unit/test_exit_%.o $(B)/host/libcore.a $(B)/host/libhost.a
-	@gcc -fsanitize=address,undefined -Wl,-T,tests/core/mediators.lds -o $@ $^ -lcmocka $(LIBCRYPTO) -lpthread
+	@gcc $(HOST_CHECKS) -Wl,-T,tests/core/mediators.lds -o $@ $^ -lcmocka $(LIBCRYPTO) -lpthread
 $(B)/host/test_%: $(B)/host/tests/unit/test_%.o $(B)/host/libhost.a
-	@gcc -fsanitize=address,undefined -o $@ $< $(B)/host/libhost.a -lcmocka -lcapstone $(LIBARGON2) $(LIBCRYPTO) -lpthread
+	@gcc $(HOST_CHECKS) -o $@ $< $(B)/host/libhost.a -lcmocka -lcapstone $(LIBARGON2) $(LIBCRYPTO) -lpthread
 .PRECIOUS: $(B)/host/%.o $(B)/tool/%.o $(B)/efi/%.o $(B)/hv/%.o $(B)/guest/%.o $(B)/%.so
 
 T ?=
 SELECTED_UNITS := $(if $(T),$(filter $(T) test_$(T),$(UNITS)),$(UNITS))
 check: $(SELECTED_UNITS:%=$(B)/host/%) $(if $(T),,tool)
-	@bash tests/check.sh "$(T)" $(SELECTED_UNITS:%=$(B)/host/%)
+	@B=$(B) bash tests/check.sh "$(T)" $(SELECTED_UNITS:%=$(B)/host/%)
 
 # ---- fuzzers -------------------------------------------------------------------------------------------
 FUZZ_O := $(STORAGE_C:%.c=$(B)/fuzz/%.o) $(PURE_C:%.c=$(B)/fuzz/%.o) $(MODEL_C:%.c=$(B)/fuzz/%.o) \
@@ -182,6 +185,12 @@ fuzz: $(patsubst %,$(B)/fuzz/%,$(if $(T),$(filter $(T) fuzz_$(T),$(FUZZERS)),$(F
 # ---- machines ------------------------------------------------------------------------------------------
 test: $(if $(filter $(T) test_$(T),$(UNITS)),check,$(if $(T),,check) efi tool guest)
 	@$(if $(filter $(T) test_$(T),$(UNITS)),true,$(PYTHON) -u tests/machine/run.py $(T))
+# Which lines of the product all these tests run: T=name adds one machine case to what is counted already.
+$(B)/coverage/plugin.so: tests/coverage/plugin.c | $(B)/.deps
+	@mkdir -p $(@D)
+	@gcc -std=gnu11 -O2 -fPIC -fvisibility=hidden $(WARN) -shared -o $@ $<
+coverage: efi tool guest $(B)/coverage/plugin.so
+	@$(PYTHON) -u tests/coverage/coverage.py $(T)
 demo: efi tool
 	@$(PYTHON) -u tests/machine/demo.py
 run: efi tool

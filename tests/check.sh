@@ -7,7 +7,7 @@ passed=0 failed=0 skipped=0
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
 one() {
 	local label=$1; shift
-	local log=build/host/$label.log start=$SECONDS
+	local log=$B/host/$label.log start=$SECONDS
 	# No test needs a tenth of this; one that hangs says so instead of holding up the rest.
 	timeout --kill-after=10 300 "$@" >"$log" 2>&1
 	case $? in

@@ -2,7 +2,7 @@
 # Sourced by the tests of the underseal command: small disks, cheap key derivation, one judge.
 set -euo pipefail
 make -s tool T= >/dev/null
-root=$PWD
+root=$PWD B=${B:-build}
 judge="/usr/bin/python3 $PWD/tests/host/judge.py"
 mkgpt="/usr/bin/python3 $PWD/tests/host/mkgpt.py"
 here=$PWD/tests/host
@@ -31,7 +31,7 @@ int getrusage(__rusage_who_t who, struct rusage *usage)
 }
 END
 gcc -shared -fPIC -D_GNU_SOURCE -o fast.so fast.c
-printf '#!/bin/sh\nexec env LD_PRELOAD="%s${LD_PRELOAD:+:$LD_PRELOAD}" %s "$@"\n' "$work/fast.so" "$root/build/underseal" >underseal
+printf '#!/bin/sh\nexec env LD_PRELOAD="%s${LD_PRELOAD:+:$LD_PRELOAD}" %s "$@"\n' "$work/fast.so" "$root/$B/underseal" >underseal
 chmod +x underseal
 underseal=$work/underseal
 

@@ -59,7 +59,7 @@ if [ "$(id -u)" = 0 ]; then
 	chmod 755 "$work"
 	chown 65534 disk
 	chmod 644 pass
-	cp "$root/build/underseal" real
+	cp "$root/$B/underseal" real
 	setpriv --reuid=65534 --clear-groups env LD_PRELOAD="$work/fast.so" ./real protect disk --partition 1 --offline "${cheap[@]}"
 	$judge disk original 1 pass 512
 fi

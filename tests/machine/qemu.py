@@ -24,6 +24,9 @@ CPU_WITHOUT_SVM = "EPYC,-svm"
 # A limit is this many times what a quiet machine needs; UNDERSEAL_SLOW=2 doubles it again for a slow one.
 PATIENCE = 5 * float(os.environ.get("UNDERSEAL_SLOW", "1"))
 
+# A plugin of QEMU's translator that watches every machine; see tests/coverage/.
+PLUGIN = os.environ.get("UNDERSEAL_PLUGIN", "")
+
 # Text after which waiting for anything else is in vain.
 FATAL = re.compile(r"Kernel panic - not syncing|underseal: panic|X64 Exception Type")
 
@@ -112,6 +115,7 @@ class Machine:
 			command += disk.arguments(number)
 		command += [] if reboots else ["-no-reboot"]
 		command += ["-no-shutdown"] if keep_memory else []
+		command += ["-plugin", PLUGIN] if PLUGIN else []
 		return command
 
 	# ---- its life ------------------------------------------------------------------------------------
