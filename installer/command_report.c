@@ -7,53 +7,61 @@
 #include <getopt.h>
 
 static const struct option options_table[] = {
-	{"json", no_argument, NULL, 'j'},
-	{NULL,   0,		  NULL, 0	 },
+	{"json",     no_argument, NULL, 'j'},
+	{"previous", no_argument, NULL, 'p'},
+	{NULL,	     0,		  NULL, 0	 },
 };
 
-/* Reads --json and at most `most` other words, of which *target is the first. Returns an exit code. */
-static int read_line(int count, char **words, int most, int *json, const char **target)
+struct line {
+	int json, previous;
+	const char *target;
+};
+
+/* Reads the options and at most `most` other words, of which the target is the first. Returns an exit code. */
+static int read_line(int count, char **words, int most, int takes_previous, struct line *line)
 {
 	int option;
 
-	*json = 0;
-	*target = NULL;
+	*line = (struct line){0};
 	while ((option = getopt_long(count, words, "", options_table, NULL)) >= 0) {
-		if (option != 'j')
+		if (option == 'p' && !takes_previous)
+			log_error("%s does not take --previous", words[0]);
+		if (option == '?' || (option == 'p' && !takes_previous))
 			return EXITS_USAGE;
-		*json = 1;
+		line->json |= option == 'j';
+		line->previous |= option == 'p';
 	}
 	if (count - optind > most) {
 		log_error("%s does not take \"%s\"", words[0], words[optind + most]);
 		return EXITS_USAGE;
 	}
 	if (optind < count)
-		*target = words[optind];
+		line->target = words[optind];
 	return EXITS_OK;
 }
 
 int command_status(int count, char **words)
 {
-	const char *target;
-	int json, err = read_line(count, words, 1, &json, &target);
+	struct line line;
+	int err = read_line(count, words, 1, 0, &line);
 
 	if (err)
 		return err;
-	return target ? status(target, json) : guest_status(json);
+	return line.target ? status(line.target, line.json) : guest_status(line.json);
 }
 
 int command_stat(int count, char **words)
 {
-	const char *target;
-	int json, err = read_line(count, words, 0, &json, &target);
+	struct line line;
+	int err = read_line(count, words, 0, 0, &line);
 
-	return err ? err : guest_stat(json);
+	return err ? err : guest_stat(line.json);
 }
 
 int command_log(int count, char **words)
 {
-	const char *target;
-	int json, err = read_line(count, words, 0, &json, &target);
+	struct line line;
+	int err = read_line(count, words, 0, 1, &line);
 
-	return err ? err : guest_log(json);
+	return err ? err : guest_log(line.json, line.previous);
 }

@@ -10,15 +10,8 @@
 
 #define NAME_BYTES 24
 #define UUID_BYTES 48
-#define LOG_BYTES  16 /* per call */
 
-struct info {
-	unsigned major, minor, patch;
-	char backend[9];
-	unsigned cpus, volumes, reserved_mib;
-};
-
-static int read_info(struct info *info)
+int guest_read_info(struct guest_info *info)
 {
 	struct hypercall call;
 
@@ -38,7 +31,7 @@ static int read_info(struct info *info)
 	return EXITS_OK;
 }
 
-static int protocol_error(const char *what)
+int guest_protocol_error(const char *what)
 {
 	log_error("the hypervisor does not answer for %s; its version differs from this command's", what);
 	return EXITS_FAILED;
@@ -98,9 +91,9 @@ static void print_status(struct json_object *root)
 int guest_status(int json)
 {
 	struct json_object *root, *volumes;
-	struct info info;
+	struct guest_info info;
 	char version[48];
-	int err = read_info(&info);
+	int err = guest_read_info(&info);
 
 	if (err)
 		return err;
@@ -118,7 +111,7 @@ int guest_status(int json)
 		if (volume)
 			json_object_array_add(volumes, volume);
 		else
-			err = protocol_error("a volume");
+			err = guest_protocol_error("a volume");
 	}
 	if (!err && json)
 		report_print(root);
@@ -129,7 +122,7 @@ int guest_status(int json)
 }
 
 /* One counter on every CPU, as {"name", "total", "cpu": [...]}; NULL past the last. */
-static struct json_object *read_counter(const struct info *info, unsigned index)
+static struct json_object *read_counter(const struct guest_info *info, unsigned index)
 {
 	struct json_object *counter = NULL, *each = NULL;
 	uint64_t total = 0;
@@ -180,8 +173,8 @@ static void print_counters(struct json_object *counters, unsigned cpus)
 int guest_stat(int json)
 {
 	struct json_object *root, *counters, *counter;
-	struct info info;
-	int err = read_info(&info);
+	struct guest_info info;
+	int err = guest_read_info(&info);
 
 	if (err)
 		return err;
@@ -197,57 +190,4 @@ int guest_stat(int json)
 		print_counters(counters, info.cpus);
 	json_object_put(root);
 	return EXITS_OK;
-}
-
-/* Writes the log to `out`; *lost counts the bytes that the ring no longer has. */
-static int copy_log(FILE *out, uint64_t *lost)
-{
-	struct hypercall call;
-	uint64_t at = 0;
-
-	*lost = 0;
-	for (;;) {
-		uint64_t words[2];
-
-		if (hypercall(&call, HYPERCALL_LOG, at, 0) || call.result || call.rbx < at ||
-			call.rcx > LOG_BYTES)
-			return protocol_error("its log");
-		if (!call.rcx)
-			return EXITS_OK;
-		*lost += call.rbx - at;
-		words[0] = call.rdx, words[1] = call.rsi;
-		fwrite(words, 1, call.rcx, out);
-		at = call.rbx + call.rcx;
-	}
-}
-
-int guest_log(int json)
-{
-	struct json_object *root;
-	char *text = NULL;
-	size_t bytes = 0;
-	struct info info;
-	uint64_t lost;
-	FILE *out;
-	int err = read_info(&info);
-
-	if (err)
-		return err;
-	out = open_memstream(&text, &bytes);
-	err = out ? copy_log(out, &lost) : EXITS_FAILED;
-	if (out)
-		fclose(out);
-	if (!err && json) {
-		root = json_object_new_object();
-		report_number(root, "lost", lost);
-		json_object_object_add(root, "text", json_object_new_string_len(text, bytes));
-		report_print(root);
-		json_object_put(root);
-	} else if (!err) {
-		if (lost)
-			printf("[%llu older bytes are lost]\n", (unsigned long long)lost);
-		fwrite(text, 1, bytes, stdout);
-	}
-	free(text);
-	return err;
 }

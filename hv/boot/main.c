@@ -101,6 +101,7 @@ static BOOLEAN take_over(const struct policy *policy, struct memory *memory)
 
 	info.policy.icr = policy->icr;
 	info.policy.debug_console = policy->debug;
+	info.policy.panic = policy->panic;
 	if (!unlock(policy, memory, &info))
 		return FALSE;
 	status = takeover_start(&info);

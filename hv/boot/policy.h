@@ -8,6 +8,8 @@
  *   icr=keep|fast                           keep (default): inter-processor interrupts stay virtualised;
  *                                           fast: only until every CPU was started
  *   debug=0|1                               1: log text to port 0x402 (a PC emulator's debug console)
+ *   panic=reset|halt                        reset (default): the machine starts anew after an error of the
+ *                                           hypervisor's own; halt: it stands still
  *   tries=1..10                             passphrases asked for per volume, 3 by default
  *
  * A line that cannot be used is told and its key keeps the default: a slip in the
@@ -26,6 +28,7 @@
 struct policy {
 	char next[POLICY_MAX_PATH + 1]; /* "" when not given */
 	enum boot_icr icr;
+	enum boot_panic panic;
 	bool debug;
 	unsigned tries;
 };

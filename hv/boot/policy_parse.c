@@ -68,6 +68,12 @@ static bool set_icr(struct policy *policy, struct span value)
 	return is(value, "keep") || is(value, "fast");
 }
 
+static bool set_panic(struct policy *policy, struct span value)
+{
+	policy->panic = is(value, "halt") ? BOOT_PANIC_HALT : BOOT_PANIC_RESET;
+	return is(value, "reset") || is(value, "halt");
+}
+
 static bool set_debug(struct policy *policy, struct span value)
 {
 	policy->debug = is(value, "1");
@@ -92,6 +98,7 @@ static const struct key {
 	{"next",	 set_next,  "next must be a path such as \\EFI\\systemd\\systemd-bootx64.efi"},
 	{"icr",	set_icr,	 "icr must be keep or fast"					   },
 	{"debug", set_debug, "debug must be 0 or 1"					   },
+	{"panic", set_panic, "panic must be reset or halt"				   },
 	{"tries", set_tries, "tries must be a number from 1 to 10"				  },
 };
 

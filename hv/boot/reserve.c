@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/reserve.h"
+#include "hv/core/log_area.h"
 #include <efilib.h>
 #include <elf.h>
 #include <string.h>
@@ -126,14 +127,24 @@ static EFI_STATUS allocate(struct boot_info *info, UINT64 top, UINT64 bytes)
 	return EFI_OUT_OF_RESOURCES;
 }
 
+static VOID wipe_all_but_log(const struct boot_info *info)
+{
+	UINT8 *base = (UINT8 *)info->memory_base;
+	UINT64 behind = LOG_AREA_OFFSET + sizeof(struct log_area);
+
+	memset(base, 0, LOG_AREA_OFFSET);
+	memset(base + behind, 0, info->memory_bytes - behind);
+}
+
 static EFI_STATUS load_image(struct boot_info *info)
 {
 	const struct hv_image_header *header = reserve_image_header();
 	UINT8 *base = (UINT8 *)info->memory_base;
 
-	if (header->magic != HV_IMAGE_MAGIC)
+	if (header->magic != HV_IMAGE_MAGIC || header->total_bytes > LOG_AREA_OFFSET)
 		return EFI_LOAD_ERROR;
-	memset(base, 0, info->memory_bytes);
+	log_area_rotate((struct log_area *)(base + LOG_AREA_OFFSET));
+	wipe_all_but_log(info);
 	memcpy(base, hv_image, header->file_bytes);
 	for (UINT64 at = header->rela_first; at < header->rela_end; at += sizeof(Elf64_Rela)) {
 		const Elf64_Rela *rela = (const Elf64_Rela *)(hv_image + at);
@@ -142,7 +153,7 @@ static EFI_STATUS load_image(struct boot_info *info)
 			return EFI_LOAD_ERROR;
 		*(UINT64 *)(base + rela->r_offset) = info->memory_base + (UINT64)rela->r_addend;
 	}
-	info->image_bytes = header->total_bytes;
+	info->image_bytes = LOG_AREA_OFFSET + sizeof(struct log_area);
 	return EFI_SUCCESS;
 }
 
@@ -167,6 +178,6 @@ EFI_STATUS reserve_memory(struct boot_info *info)
 
 VOID reserve_release(struct boot_info *info)
 {
-	memset((VOID *)info->memory_base, 0, info->memory_bytes);
+	wipe_all_but_log(info);
 	BS->FreePages(info->memory_base, info->memory_bytes / 4096);
 }

@@ -9,6 +9,7 @@
 #include "hv/boot/reserve.h"
 #include "hv/core/hypercall.h"
 #include "hv/core/image.h"
+#include "hv/core/log_area.h"
 #include "storage/crypt/wipe.h"
 #include <efilib.h>
 #include <efipciio.h>
@@ -163,6 +164,16 @@ static EFI_STATUS start_image(struct boot_info *info, const struct hv_image_head
 	return status_of(enter_guest(cpus_this_index(info), entry));
 }
 
+static VOID tell_last_panic(const struct boot_info *info)
+{
+	const struct log_area *logs = (const struct log_area *)(info->memory_base + LOG_AREA_OFFSET);
+
+	if (log_ring_exists(&logs->previous) && logs->previous.end == LOG_END_PANIC)
+		Print(L"The hypervisor has stopped itself at its last run (panic %d). "
+		      L"In the running system `underseal log --previous` shows why.\n",
+			(int)logs->previous.panic);
+}
+
 static EFI_STATUS start(struct boot_info *info)
 {
 	const struct hv_image_header *header = reserve_image_header();
@@ -173,6 +184,7 @@ static EFI_STATUS start(struct boot_info *info)
 		status = reserve_memory(info);
 	if (EFI_ERROR(status))
 		return status;
+	tell_last_panic(info);
 	info->acpi_rsdp = acpi_root();
 	status = disconnect_controllers(info);
 	if (!EFI_ERROR(status)) {

@@ -39,10 +39,12 @@ struct boot_ram {
 };
 
 enum boot_icr { BOOT_ICR_KEEP, BOOT_ICR_FAST };
+enum boot_panic { BOOT_PANIC_RESET, BOOT_PANIC_HALT };
 
 struct boot_policy {
 	uint32_t icr;          /* enum boot_icr */
 	uint32_t debug_console; /* 1: log text also to port 0x402 */
+	uint32_t panic;         /* enum boot_panic */
 };
 
 struct boot_info {
@@ -52,7 +54,7 @@ struct boot_info {
 	struct boot_volume volume[BOOT_MAX_VOLUMES];
 	/* Filled by the take-over part. */
 	uint64_t memory_base, memory_bytes; /* the hypervisor's own, 2 MiB aligned */
-	uint64_t image_bytes;               /* of it, the hypervisor's image from memory_base on */
+	uint64_t image_bytes;               /* of it, from memory_base on, the image and the log */
 	uint64_t acpi_rsdp;
 	uint32_t cpus;
 	uint32_t apic_id[BOOT_MAX_CPUS];

@@ -121,6 +121,15 @@ static void before_entry(struct vcpu *vcpu)
 	}
 }
 
+static void record_exit(struct vcpu *vcpu)
+{
+	const struct cpu_exit *exit = &vcpu->exit;
+
+	vcpu->record[vcpu->exits++ % EXITS_KEPT] =
+		(struct exit_record){vcpu->rip, exit->code, exit->info1, exit->info2};
+	vcpu->counter[exit->reason]++;
+}
+
 void vcpu_loop(struct vcpu *vcpu)
 {
 	const uint64_t guard = vcpu->stack_guard;
@@ -129,7 +138,7 @@ void vcpu_loop(struct vcpu *vcpu)
 		before_entry(vcpu);
 		backend->run(vcpu);
 		__atomic_store_n(&vcpu->in_guest, 0, __ATOMIC_SEQ_CST);
-		vcpu->counter[vcpu->exit.reason]++;
+		record_exit(vcpu);
 		handlers[vcpu->exit.reason](vcpu);
 		if (vcpu->stack_guard != guard)
 			panic(PANIC_STACK, "cpu %u: host stack overflow", vcpu->index);

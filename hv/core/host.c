@@ -28,13 +28,14 @@ extern const uint8_t host_stubs[] __attribute__((visibility("hidden")));
 /* ... and one for all interrupts, which are let in only to be dropped (lapic_reset.c). */
 extern const uint8_t host_interrupt[] __attribute__((visibility("hidden")));
 /* The stubs' common end calls these. */
-void host_exception(uint64_t vector, uint64_t error, uint64_t rip, uint64_t rsp);
+void host_exception(const struct host_frame *frame) __attribute__((noreturn));
 void host_nmi(uint64_t *rip);
 
-void host_exception(uint64_t vector, uint64_t error, uint64_t rip, uint64_t rsp)
+void host_exception(const struct host_frame *frame)
 {
-	panic(PANIC_HOST_EXCEPTION, "exception %lu, error %lx, at image+%lx, address %lx, stack %lx", vector, error,
-	      rip - memory_base(), read_cr2(), rsp);
+	this_vcpu()->fault = frame;
+	panic(PANIC_HOST_EXCEPTION, "exception %lu, error %lx, at image+%lx, address %lx, stack %lx", frame->vector,
+	      frame->error, frame->rip - memory_base(), read_cr2(), frame->rsp);
 }
 
 /* NMIs reach the host in the backend's window only. */

@@ -5,6 +5,14 @@
 
 #include "hv/core/vcpu.h"
 
+/* An exception of the host, as host_entry.S lays it down. */
+struct host_frame {
+	uint64_t gpr[16]; /* encoding order; [4] is the stack below this frame */
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+_Static_assert(sizeof(struct host_frame) == 8 * 23, "host_entry.S");
+
 /* Builds the shared tables; `limit` is where the identity mapping ends. Init only. 0 or -1 (no memory). */
 int host_init(uint64_t limit);
 

@@ -68,12 +68,27 @@ host_stubs:
 host_interrupt:
 	iretq
 
+/* Lays down struct host_frame below the vector. */
 exception_entry:
-	pop %rdi
-	pop %rsi
-	mov (%rsp), %rdx
-	mov 24(%rsp), %rcx
+	push %r15
+	push %r14
+	push %r13
+	push %r12
+	push %r11
+	push %r10
+	push %r9
+	push %r8
+	push %rdi
+	push %rsi
+	push %rbp
+	push %rsp
+	push %rbx
+	push %rdx
+	push %rcx
+	push %rax
+	mov %rsp, %rdi
 	and $-16, %rsp
+	cld
 	call host_exception
 	ud2
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/core/hypercall.h"
 #include "hv/core/backend.h"
+#include "hv/core/counters.h"
 #include "hv/core/hypercall_exit.h"
 #include "hv/core/lapic.h"
 #include "hv/core/log.h"
@@ -17,27 +18,6 @@ static struct volume_facts {
 	char uuid[48];
 } volumes[BOOT_MAX_VOLUMES];
 static uint32_t volume_count;
-
-/* Exits, then what else is counted. */
-static const char counter_names[EXIT_REASONS + EXTRA_COUNTERS][24] = {
-	[EXIT_CPUID] = "cpuid",
-	[EXIT_MSR_READ] = "msr-read",
-	[EXIT_MSR_WRITE] = "msr-write",
-	[EXIT_IO] = "io-port",
-	[EXIT_NESTED_FAULT] = "nested-page-fault",
-	[EXIT_HYPERCALL] = "hypercall",
-	[EXIT_NMI] = "nmi",
-	[EXIT_SMI] = "smi",
-	[EXIT_INIT] = "init",
-	[EXIT_NMI_DONE] = "nmi-done",
-	[EXIT_UNDEFINED] = "undefined-instruction",
-	[EXIT_INVALIDATE] = "invd",
-	[EXIT_SHUTDOWN] = "triple-fault",
-	[EXIT_INVALID] = "invalid-state",
-	[EXIT_OTHER] = "other",
-	[EXIT_REASONS + EXTRA_RUN_AHEAD] = "run-ahead",
-	[EXIT_REASONS + EXTRA_RUN_AHEAD_MISSED] = "run-ahead-missed",
-};
 
 void hypercall_init(const struct boot_info *info)
 {
@@ -101,7 +81,7 @@ static int64_t call_counter(uint64_t *gpr)
 {
 	uint64_t cpu = gpr[RCX], index = gpr[RDX];
 
-	if (cpu >= vcpu_count || index >= EXIT_REASONS + EXTRA_COUNTERS)
+	if (cpu >= vcpu_count || index >= COUNTERS)
 		return HYPERCALL_PAST_END;
 	const uint64_t *counter = index < EXIT_REASONS ? &vcpus[cpu]->counter[index]
 						       : &vcpus[cpu]->counter_extra[index - EXIT_REASONS];
@@ -116,11 +96,26 @@ static int64_t call_counter(uint64_t *gpr)
 static int64_t call_log(uint64_t *gpr)
 {
 	uint64_t sequence = gpr[RCX], text[2] = {0};
+	const struct log_ring *previous = log_previous();
 
-	gpr[RCX] = log_read(&sequence, text, sizeof(text));
+	if (gpr[RDX] > 1 || (gpr[RDX] && !previous))
+		return HYPERCALL_PAST_END;
+	gpr[RCX] = gpr[RDX] ? log_ring_read(previous, &sequence, text, sizeof(text))
+			    : log_read(&sequence, text, sizeof(text));
 	gpr[RBX] = sequence;
 	gpr[RDX] = text[0];
 	gpr[RSI] = text[1];
+	return HYPERCALL_OK;
+}
+
+static int64_t call_previous_end(uint64_t *gpr)
+{
+	const struct log_ring *previous = log_previous();
+
+	if (!previous)
+		return HYPERCALL_PAST_END;
+	gpr[RBX] = previous->end;
+	gpr[RCX] = previous->panic;
 	return HYPERCALL_OK;
 }
 
@@ -142,6 +137,8 @@ static int64_t (*find(uint64_t function))(uint64_t *gpr)
 		return call_counter;
 	case HYPERCALL_LOG:
 		return call_log;
+	case HYPERCALL_PREVIOUS_END:
+		return call_previous_end;
 	case HYPERCALL_BOOT_SERVICES_DONE:
 		return call_boot_services_done;
 	}

@@ -22,9 +22,11 @@ enum hypercall_function {
 	 * exits but those whose names begin with "run-ahead": accesses that needed no exit of their own, or
 	 * might not have. */
 	HYPERCALL_COUNTER = 2,
-	/* rcx = number of the first byte wanted. rbx = number of the first byte given (later when the ring has
-	 * moved on), rcx = bytes 0..16, rdx, rsi = text. */
+	/* rcx = number of the first byte wanted, rdx = 0: this start's log, 1: that of the start before. rbx = number
+	 * of the first byte given (later when the ring has moved on), rcx = bytes 0..16, rdx, rsi = text. */
 	HYPERCALL_LOG = 3,
+	/* How the start before has ended: rbx = enum log_end (hv/core/log_area.h), rcx = the panic's number. */
+	HYPERCALL_PREVIOUS_END = 4,
 	/* The UEFI program's own: ExitBootServices has been called. */
 	HYPERCALL_BOOT_SERVICES_DONE = 0x100,
 };
@@ -32,7 +34,7 @@ enum hypercall_function {
 enum hypercall_error {
 	HYPERCALL_OK = 0,
 	HYPERCALL_UNKNOWN = -1,  /* no such function */
-	HYPERCALL_PAST_END = -2, /* no such volume, CPU, counter or word */
+	HYPERCALL_PAST_END = -2, /* no such volume, CPU, counter, word or log */
 };
 
 #endif

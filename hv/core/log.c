@@ -4,24 +4,25 @@
 #include "hv/x86/registers.h"
 #include <stdarg.h>
 
-#define RING_BYTES    65536u
 #define DEBUG_CONSOLE 0x402
 #define REPEATS       16u
 
-static char ring[RING_BYTES];
-static uint64_t written; /* bytes ever written; the ring holds the last RING_BYTES of them */
+static struct log_area *logs;
 static struct port_lock log_lock;
-static bool to_console;
+static bool to_console, panicking;
 
-void log_init(bool debug_console)
+void log_init(struct log_area *area, bool debug_console)
 {
+	logs = area;
 	to_console = debug_console;
 }
 
 static void append(const char *text, size_t bytes)
 {
+	struct log_ring *ring = &logs->current;
+
 	for (size_t i = 0; i < bytes; i++) {
-		ring[written++ % RING_BYTES] = text[i];
+		ring->text[ring->written++ % LOG_TEXT_BYTES] = text[i];
 		if (to_console)
 			port_out(DEBUG_CONSOLE, 1, (uint8_t)text[i]);
 	}
@@ -40,24 +41,39 @@ void port_log(enum port_level level, const char *format, ...)
 	va_end(arguments);
 	line[length++] = '\n';
 
-	port_lock(&log_lock);
+	if (!panicking)
+		port_lock(&log_lock);
 	append(prefix[level], strlen(prefix[level]));
 	append(line, length);
-	port_unlock(&log_lock);
+	if (!panicking)
+		port_unlock(&log_lock);
 }
 
 uint32_t log_read(uint64_t *sequence, void *out, uint32_t bytes)
 {
-	uint8_t *text = out;
-	uint32_t count = 0;
-
 	port_lock(&log_lock);
-	if (written > RING_BYTES && *sequence < written - RING_BYTES)
-		*sequence = written - RING_BYTES;
-	for (; count < bytes && *sequence + count < written; count++)
-		text[count] = (uint8_t)ring[(*sequence + count) % RING_BYTES];
+	uint32_t count = log_ring_read(&logs->current, sequence, out, bytes);
+
 	port_unlock(&log_lock);
 	return count;
+}
+
+const struct log_ring *log_previous(void)
+{
+	return log_ring_exists(&logs->previous) ? &logs->previous : NULL;
+}
+
+/* A reset drops what stands in caches only. */
+void log_end(enum log_end end, uint32_t panic)
+{
+	logs->current.end = end;
+	logs->current.panic = panic;
+	write_back_caches();
+}
+
+void log_panicking(void)
+{
+	panicking = true;
 }
 
 bool log_limited(uint32_t *count)

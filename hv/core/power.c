@@ -17,13 +17,9 @@
 #define FAST_RESET      (1u << 0)
 #define SLEEP_ENABLE    (1u << 13)
 #define SLEEP_TYPE(v)   ((v) >> 10 & 7)
+#define PANIC_PATIENCE  (1ull << 31) /* TSC ticks: about a second */
 
 static bool stopping;
-
-void power_wipe_keys(void)
-{
-	keys_wipe();
-}
 
 bool power_stopping(void)
 {
@@ -43,8 +39,33 @@ void power_stop_all_cpus(void)
 {
 	stop_others();
 	__atomic_store_n(&this_vcpu()->in_guest, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&this_vcpu()->stopped, true, __ATOMIC_SEQ_CST);
 	for (;;)
 		cpu_halt();
+}
+
+static bool others_stopped(void)
+{
+	for (uint32_t i = 0; i < vcpu_count; i++)
+		if (vcpus[i] != this_vcpu() && vcpus[i]->online && !__atomic_load_n(&vcpus[i]->stopped, __ATOMIC_SEQ_CST))
+			return false;
+	return true;
+}
+
+void power_stop_others_in_panic(void)
+{
+	uint64_t start = rdtsc();
+
+	stop_others();
+	while (!others_stopped() && rdtsc() - start < PANIC_PATIENCE)
+		cpu_pause();
+}
+
+void power_reset_now(void)
+{
+	port_out(RESET_CONTROL, 1, RESET_FULL & ~RESET_CPU);
+	port_out(RESET_CONTROL, 1, RESET_FULL);
+	power_stop_all_cpus();
 }
 
 /* No CPU may issue I/O any more when the keys go: it would be encrypted with none. */
@@ -62,16 +83,16 @@ void power_reset(const char *why)
 {
 	end_guest();
 	log_info("power: reset (%s); keys are wiped", why);
-	port_out(RESET_CONTROL, 1, RESET_FULL & ~RESET_CPU);
-	port_out(RESET_CONTROL, 1, RESET_FULL);
-	power_stop_all_cpus();
+	log_end(LOG_END_RESET, 0);
+	power_reset_now();
 }
 
 /* The write that ends the machine: wipe, do it, and never run the guest again. */
-static void last_write(const char *what, uint16_t port, unsigned size, uint32_t value)
+static void last_write(enum log_end end, const char *what, uint16_t port, unsigned size, uint32_t value)
 {
 	end_guest();
 	log_info("power: %s; keys are wiped", what);
+	log_end(end, 0);
 	port_out(port, size, value);
 	power_stop_all_cpus();
 }
@@ -90,14 +111,14 @@ static void sleep_write(void *context, uint16_t port, unsigned size, uint32_t va
 		log_warning("power: sleep type %u is refused: the system would resume without us", SLEEP_TYPE(control));
 		return;
 	}
-	last_write("the system powers off", port, size, value);
+	last_write(LOG_END_POWER_OFF, "the system powers off", port, size, value);
 }
 
 static void reset_write(void *context, uint16_t port, unsigned size, uint32_t value)
 {
 	(void)context;
 	if (value & RESET_CPU)
-		last_write("the system resets", port, size, value);
+		last_write(LOG_END_RESET, "the system resets", port, size, value);
 	port_out(port, size, value);
 }
 
@@ -105,7 +126,7 @@ static void named_reset_write(void *context, uint16_t port, unsigned size, uint3
 {
 	(void)context;
 	if (value == acpi_facts.reset_value)
-		last_write("the system resets", port, size, value);
+		last_write(LOG_END_RESET, "the system resets", port, size, value);
 	port_out(port, size, value);
 }
 
@@ -113,7 +134,7 @@ static void keyboard_write(void *context, uint16_t port, unsigned size, uint32_t
 {
 	(void)context;
 	if ((value & KEYBOARD_PULSE) == KEYBOARD_PULSE && !(value & 1))
-		last_write("the system resets by keyboard controller", port, size, value);
+		last_write(LOG_END_RESET, "the system resets by keyboard controller", port, size, value);
 	port_out(port, size, value);
 }
 
@@ -121,7 +142,7 @@ static void fast_reset_write(void *context, uint16_t port, unsigned size, uint32
 {
 	(void)context;
 	if (value & FAST_RESET)
-		last_write("the system resets by port 92h", port, size, value);
+		last_write(LOG_END_RESET, "the system resets by port 92h", port, size, value);
 	port_out(port, size, value);
 }
 

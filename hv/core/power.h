@@ -9,8 +9,14 @@
 /* Hooks the sleep control and reset ports that ACPI names, and the standard ones. Init only. 0 or -1. */
 int power_init(void);
 
-/* Only the keys, at once, whatever the other CPUs do: for a panic. */
-void power_wipe_keys(void);
+/*
+ * For a panic: tells the other CPUs to stop and waits until they have, or until a
+ * bound is over, for one of them may wait for a lock that this CPU holds.
+ */
+void power_stop_others_in_panic(void);
+
+/* Resets the machine, and nothing else. */
+void power_reset_now(void) __attribute__((noreturn));
 
 /* Stops the guest, shuts the mediators down, wipes and resets the machine. */
 void power_reset(const char *why) __attribute__((noreturn));

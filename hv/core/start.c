@@ -14,6 +14,7 @@
 #include "hv/core/memory.h"
 #include "hv/core/mmio.h"
 #include "hv/core/msr.h"
+#include "hv/core/panic.h"
 #include "hv/core/power.h"
 #include "hv/x86/libcrypto_port.h"
 
@@ -85,7 +86,8 @@ static int64_t start_parts(const struct boot_info *info)
 
 int64_t start_init(const struct boot_info *info)
 {
-	log_init(info->policy.debug_console);
+	log_init((struct log_area *)(info->memory_base + LOG_AREA_OFFSET), info->policy.debug_console);
+	panic_init(info->policy.panic == BOOT_PANIC_HALT);
 	backend = &svm_backend;
 	if (!backend->supported())
 		return HV_START_CPU;

@@ -57,6 +57,12 @@ struct cpu_exit {
 	};
 };
 
+/* The last exits, for a crash dump. */
+#define EXITS_KEPT 16
+struct exit_record {
+	uint64_t rip, code, info1, info2;
+};
+
 /* Where the vcpu is in the life that INIT and SIPI give it. */
 enum vcpu_life { VCPU_RUNNING, VCPU_WAIT_FOR_SIPI };
 
@@ -88,9 +94,13 @@ struct vcpu {
 
 	bool nmi_pending, nmi_blocked; /* the guest's own */
 	uint32_t host_nmis;            /* counted by the host's NMI handler */
+	bool stopped;                  /* it runs nothing any more, for good */
+	const struct host_frame *fault; /* of an exception in the host, NULL before */
 
 	uint64_t counter[EXIT_REASONS];
 	uint64_t counter_extra[EXTRA_COUNTERS];
+	uint64_t exits;
+	struct exit_record record[EXITS_KEPT]; /* exit n at n % EXITS_KEPT */
 
 	uint64_t stack_guard;
 };

@@ -78,13 +78,15 @@ static void describe(const struct machine *machine)
 {
 	memset(&info, 0, sizeof(info));
 	info.policy.icr = machine->fast_icr ? BOOT_ICR_FAST : BOOT_ICR_KEEP;
+	info.policy.panic = machine->halt_after_panic ? BOOT_PANIC_HALT : BOOT_PANIC_RESET;
 	if (machine->volume) {
 		info.volumes = 1;
 		info.volume[0] = *machine->volume;
 	}
 	info.memory_base = OWN_MEMORY;
 	info.memory_bytes = OWN_BYTES;
-	info.image_bytes = 4096;
+	info.image_bytes = LOG_AREA_OFFSET + sizeof(struct log_area);
+	log_area_rotate((struct log_area *)(OWN_MEMORY + LOG_AREA_OFFSET));
 	info.acpi_rsdp = ACPI;
 	info.cpus = machine->cpus;
 	for (unsigned i = 0; i < machine->cpus; i++)

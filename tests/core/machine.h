@@ -19,6 +19,7 @@ struct machine {
 	unsigned cpus;
 	bool x2apic;
 	bool fast_icr;	      /* policy: the trap on the local APIC is lifted */
+	bool halt_after_panic; /* policy */
 	bool without_ecam;    /* no MCFG */
 	const struct boot_volume *volume; /* one, or NULL */
 };

@@ -64,6 +64,10 @@ static void every_key_is_read(void **state)
 	assert_int_equal(policy.icr, BOOT_ICR_FAST);
 	assert_true(policy.debug);
 	assert_int_equal(policy.tries, 10);
+	assert_int_equal(parse("icr=keep\ndebug=0\npanic=reset\ntries=1"), 0);
+	assert_int_equal(policy.panic, BOOT_PANIC_RESET);
+	assert_int_equal(parse("panic=halt"), 0);
+	assert_int_equal(policy.panic, BOOT_PANIC_HALT);
 	assert_int_equal(parse("icr=keep\ndebug=0\ntries=1"), 0);
 	assert_int_equal(policy.icr, BOOT_ICR_KEEP);
 	assert_int_equal(policy.tries, 1);
@@ -71,7 +75,7 @@ static void every_key_is_read(void **state)
 
 static void slips_cost_their_line_only(void **state)
 {
-	static const char *const bad[] = {"icr=slow", "icr=", "icr", "ICR=fast", "icr=fast keep", "icr==fast",
+	static const char *const bad[] = {"panic=stop", "panic=", "icr=slow", "icr=", "icr", "ICR=fast", "icr=fast keep", "icr==fast",
 		"debug=2", "debug=yes", "debug=01", "tries=0", "tries=11", "tries=03", "tries=-1",
 		"tries=1.5", "tries=ten", "=", "=1", "unknown=1", "next", "next=", "next=EFI\\x.efi",
 		"next=/EFI/x.efi", "next=\\x.exe", "next=\\.efi", "next=\\a\\\\b.efi", "next=\\..\\b.efi",
