@@ -17,3 +17,13 @@ def _hello(case_name, cpus):
 @case("a program of ours starts bare and beneath, with its options, all CPUs and the disk")
 def guest_hello():
 	_hello("guest-hello", 2)
+
+
+@case("all of physical memory walked on each CPU, and the disk's DMA: the hypervisor's is out of reach", cost=3)
+def guest_isolation():
+	for beneath in (False, True):
+		facts = guests.facts(guests.run("isolation", "guest-isolation", seconds=120, beneath=beneath, cpus=2, memory=256))
+		kept = int(facts["kept"].split()[0])
+		assert (kept > 0) == beneath, facts
+		assert facts["cpu 0 hidden"] == facts["cpu 1 hidden"] == f"{kept * 256} pages", facts
+		assert not beneath or facts["transfers"] == "3 places refused", facts
