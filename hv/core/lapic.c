@@ -11,6 +11,8 @@
 #define ICR_LOGICAL     (1u << 11)
 #define ICR_ASSERT      (1u << 14)
 #define ICR_X2_RESERVED 0xfff33000u /* of the low half, in x2APIC mode */
+#define LAPIC_BYTES     0x1000ull
+#define MESSAGE_BYTES   0x100000ull /* from the register page on */
 #define BASE_BOOT_CPU   (1ull << 8)
 #define BASE_MODE       (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
 #define CPUID_X2APIC    (1u << 21)
@@ -108,11 +110,16 @@ static uint64_t page_read(void *context, uint64_t offset, unsigned size)
 	return offset % 16 ? 0 : lapic_page_read(offset);
 }
 
-/* Registers are 32 bits wide on 16-byte boundaries; other accesses are undefined (APM 16.3.2) and dropped. */
+/*
+ * Registers are 32 bits wide on 16-byte boundaries; other accesses are undefined
+ * (APM 16.3.2) and dropped. So are those below the first register that is written:
+ * our signals go to the id that the CPU started with, and at 0 some machines take a
+ * write for a message.
+ */
 static void page_write(void *context, uint64_t offset, unsigned size, uint64_t value)
 {
 	(void)context;
-	if (offset % 16 || size < 4)
+	if (offset % 16 || size < 4 || offset < LAPIC_TPR)
 		return;
 	if (offset == LAPIC_ICR_LOW) {
 		uint32_t destination = lapic_page_read(LAPIC_ICR_HIGH) >> 24;
@@ -121,6 +128,27 @@ static void page_write(void *context, uint64_t offset, unsigned size, uint64_t v
 			return;
 	}
 	lapic_page_write(offset, (uint32_t)value);
+}
+
+/*
+ * Behind the registers lie the addresses of interrupt messages (APM 16.11). They
+ * are the devices' to write; a CPU that could would send INIT without the command
+ * register.
+ */
+static void message_write(void *context, uint64_t offset, unsigned size, uint64_t value)
+{
+	(void)context;
+	(void)offset;
+	(void)size;
+	(void)value;
+}
+
+static uint64_t message_read(void *context, uint64_t offset, unsigned size)
+{
+	(void)context;
+	(void)offset;
+	(void)size;
+	return UINT64_MAX;
 }
 
 bool lapic_write_x2apic_icr(uint64_t value)
@@ -157,6 +185,7 @@ bool lapic_write_base(uint64_t value)
 }
 
 static struct mmio_hook page_hook = {.name = "lapic", .read = page_read, .write = page_write};
+static struct mmio_hook message_hook = {.name = "messages", .read = message_read, .write = message_write};
 
 /*
  * Only a guest that needs no INIT any more may have its APIC untrapped, and only
@@ -197,7 +226,8 @@ int lapic_init(bool lift_when_done)
 	lift_allowed = lift_when_done;
 	backend->trap_msr(MSR_X2APIC_ICR, false, true);
 	backend->trap_msr(MSR_APIC_BASE, false, true);
-	if (mmio_add(&page_hook))
+	if (mmio_add(&page_hook) || mmio_add(&message_hook))
 		return -1;
-	return mmio_place(&page_hook, LAPIC_PAGE, 4096, NPT_READ);
+	return mmio_place(&page_hook, LAPIC_PAGE, LAPIC_BYTES, NPT_READ) |
+	       mmio_place(&message_hook, LAPIC_PAGE + LAPIC_BYTES, MESSAGE_BYTES - LAPIC_BYTES, NPT_READ);
 }
