@@ -11,7 +11,7 @@ import subprocess
 import places
 
 PROGRAMS = ["/usr/bin/fio", "/usr/bin/openssl", "/usr/bin/efivar", "/usr/sbin/sgdisk"]
-PROBE = f"{places.IMAGES}/probe"
+SOURCES = ("probe", "kexec")  # of guest/NAME.c
 IMAGE = f"{places.IMAGES}/tools.ext4"
 
 
@@ -24,11 +24,11 @@ def _newest(paths):
 	return max(os.stat(path).st_mtime for path in paths)
 
 
-def _probe():
-	source = f"{places.GUEST}/probe.c"
-	if not os.path.exists(PROBE) or os.stat(PROBE).st_mtime < os.stat(source).st_mtime:
-		subprocess.run(["gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-o", PROBE, source], check=True)
-	return PROBE
+def _built(name):
+	source, program = f"{places.GUEST}/{name}.c", f"{places.IMAGES}/{name}"
+	if not os.path.exists(program) or os.stat(program).st_mtime < os.stat(source).st_mtime:
+		subprocess.run(["gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-o", program, source], check=True)
+	return program
 
 
 @functools.cache
@@ -40,7 +40,7 @@ def tools():
 
 
 def _make():
-	programs = PROGRAMS + [_probe()] + ([places.UNDERSEAL] if os.path.exists(places.UNDERSEAL) else [])
+	programs = PROGRAMS + [_built(name) for name in SOURCES] + ([places.UNDERSEAL] if os.path.exists(places.UNDERSEAL) else [])
 	scripts = [f"{places.GUEST}/{name}" for name in ("mark.sh",)]
 	if os.path.exists(IMAGE) and os.stat(IMAGE).st_mtime > _newest(programs + scripts + [__file__]):
 		return IMAGE

@@ -86,18 +86,6 @@ def icr_fast():
 	_counts("icr-fast", 2, "icr=fast\n")
 
 
-@case("a CPU taken offline and online again by the guest stays beneath", cost=2)
-def cpu_hotplug():
-	disk = setups.data_disk("cpu-hotplug", 32, 512)
-	with setups.quick("cpu-hotplug", [Disk(disk)], cpus=2) as machine:
-		for _ in range(3):
-			machine.run("echo 0 >/sys/devices/system/cpu/cpu1/online")
-			machine.run("echo 1 >/sys/devices/system/cpu/cpu1/online")
-		assert machine.run("nproc").strip() == "2"
-		machine.run("taskset 2 underseal status")
-		setups.power_off(machine)
-
-
 @case("the reset button under load: the disk unlocks again and is whole", cost=4)
 def hot_reset():
 	disk = setups.data_disk("hot-reset", 64, 4096)
