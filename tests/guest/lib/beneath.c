@@ -2,6 +2,9 @@
 #include "tests/guest/lib/traps.h"
 #include "hv/core/hypercall.h"
 
+#define AUTHENTIC_AMD 0x68747541u /* CPUID 0, EBX */
+#define LOG_BYTES     4096u
+
 /* The two instructions that call a hypervisor, by vendor; a processor knows one of them. */
 static const uint8_t calls[2][3] = {{0x0f, 0x01, 0xd9}, {0x0f, 0x01, 0xc1}};
 
@@ -30,4 +33,97 @@ bool beneath(void)
 	struct hypercall_registers r = {.rax = HYPERCALL_MAGIC, .rbx = HYPERCALL_INFO};
 
 	return hypercall(&r) && r.rax == HYPERCALL_OK;
+}
+
+void hypercall_known(struct hypercall_registers *r)
+{
+	bool amd = cpuid(0, 0).ebx == AUTHENTIC_AMD;
+
+	if (amd)
+		__asm__ volatile("vmmcall" : "+a"(r->rax), "+b"(r->rbx), "+c"(r->rcx), "+d"(r->rdx), "+S"(r->rsi));
+	else
+		__asm__ volatile("vmcall" : "+a"(r->rax), "+b"(r->rbx), "+c"(r->rcx), "+d"(r->rdx), "+S"(r->rsi));
+}
+
+static uint64_t log_text(char *text, uint64_t bytes)
+{
+	uint64_t at = 0, count = 0;
+
+	while (count + 16 < bytes) {
+		struct hypercall_registers r = {.rax = HYPERCALL_MAGIC, .rbx = HYPERCALL_LOG, .rcx = at};
+
+		hypercall_known(&r);
+		if (r.rax || !r.rcx)
+			break;
+		memcpy(text + count, &r.rdx, 8);
+		memcpy(text + count + 8, &r.rsi, 8);
+		count += r.rcx;
+		at = r.rbx + r.rcx;
+	}
+	text[count] = 0;
+	return count;
+}
+
+static uint64_t number(const char *at, unsigned base)
+{
+	uint64_t value = 0;
+
+	for (;; at++) {
+		unsigned digit = *at >= '0' && *at <= '9'   ? (unsigned)(*at - '0')
+				 : *at >= 'a' && *at <= 'f' ? (unsigned)(*at - 'a' + 10)
+							    : 99;
+
+		if (digit >= base)
+			return value;
+		value = value * base + digit;
+	}
+}
+
+/* "..., N MiB at ADDRESS, ..." in the first line of the log. */
+void own_memory(uint64_t *base, uint64_t *bytes)
+{
+	static char text[LOG_BYTES];
+	static const char mark[] = " MiB at ";
+	uint64_t count = log_text(text, sizeof(text));
+
+	for (uint64_t i = 8; i + sizeof(mark) < count; i++) {
+		const char *mib = text + i;
+
+		if (memcmp(mib, mark, sizeof(mark) - 1))
+			continue;
+		*base = number(mib + sizeof(mark) - 1, 16);
+		while (mib[-1] >= '0' && mib[-1] <= '9')
+			mib--;
+		*bytes = number(mib, 10) << 20;
+		return;
+	}
+	guest_fail("the log does not say where the hypervisor's memory is");
+}
+
+static uint64_t hypercalls_of(uint32_t cpu)
+{
+	static const char wanted[24] = "hypercall";
+
+	for (uint64_t i = 0;; i++) {
+		struct hypercall_registers r = {HYPERCALL_MAGIC, HYPERCALL_COUNTER, cpu, i, 0};
+
+		hypercall_known(&r);
+		if (r.rax)
+			return 0;
+		if (!memcmp(&r.rcx, wanted, 8) && !memcmp(&r.rdx, wanted + 8, 8) && !memcmp(&r.rsi, wanted + 16, 8))
+			return r.rbx;
+	}
+}
+
+const char *outside(uint32_t index, uint64_t base, uint64_t bytes)
+{
+	uint64_t before = hypercalls_of(index);
+
+	if (hypercalls_of(index) <= before)
+		return "its hypercalls are not counted";
+	/* Another word of each page. */
+	for (uint64_t page = 0; page < bytes / 4096; page++)
+		if (*(volatile uint64_t *)(base + page * 4096 + page % 512 * 8))
+			return "it reads the hypervisor's memory";
+	return NULL;
 }

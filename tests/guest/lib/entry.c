@@ -83,19 +83,24 @@ static bool leave_boot_services(EFI_HANDLE image)
 	return false;
 }
 
+__attribute__((weak)) void guest_firmware(void)
+{
+}
+
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 {
 	uint64_t rsdp;
 
 	InitializeLib(image, system);
 	read_options(image);
+	options_set(options_text);
 	rsdp = acpi_root();
 	if (!take_pool())
 		return EFI_OUT_OF_RESOURCES;
+	guest_firmware();
 	if (!leave_boot_services(image))
 		return EFI_ABORTED;
 	__asm__ volatile("cli");
-	options_set(options_text);
 	tables_read(rsdp);
 	paging_begin();
 	traps_begin();

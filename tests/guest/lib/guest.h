@@ -20,6 +20,9 @@
 
 void guest_main(void);
 
+/* Optional: called before boot services are left, when options and memory are there and `machine` is not. */
+void guest_firmware(void);
+
 /* Prints "[end: passed]" or "[end: failed]" as the last line, then powers off. */
 void guest_end(bool passed) __attribute__((noreturn));
 
@@ -90,6 +93,18 @@ struct hypercall_registers {
 };
 /* rax and rbx as the header says; false when the instruction raised an exception. */
 bool hypercall(struct hypercall_registers *registers);
+
+/* For where exceptions are not caught, in the firmware too: the caller knows that the hypervisor is there. */
+void hypercall_known(struct hypercall_registers *registers);
+
+/* The hypervisor's memory, as its log tells. Only beneath. */
+void own_memory(uint64_t *base, uint64_t *bytes);
+
+/*
+ * What gives away that the calling CPU, number `index` to the hypervisor, runs outside it, or NULL: it counts no exits of
+ * that CPU, or its memory [base, base+bytes) can be read. Outside, the hypercall itself is an exception.
+ */
+const char *outside(uint32_t index, uint64_t base, uint64_t bytes);
 
 /* ---- PCI configuration ---- */
 

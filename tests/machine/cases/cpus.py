@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import gpt
+import guests
 import image
 import places
 import setups
@@ -81,3 +82,16 @@ def kexec():
 		setups.power_off(machine)
 	witness.judge(disk)
 	os.unlink(kernel)
+
+
+STATES = ("runs", "halts", "halts masked", "waits for SIPI", "cpuid", "port", "msr", "apic", "device read", "device write")
+
+
+@case("CPUs that get INIT at random moments, from firmware too, are started again and are beneath", cost=3)
+def guest_cpus():
+	for beneath in (False, True):
+		options = {"seconds": 10 if beneath else 3, "firmware": int(beneath)}
+		facts = guests.facts(guests.run("cpus", "guest-cpus", beneath=beneath, cpus=4, options=options))
+		few = [state for state in STATES + ("hypercall",) * beneath if int(facts[state]) < 3]
+		assert not few, f"too few rounds: {facts}"
+		assert not beneath or facts["firmware cpus"] == "4", facts
