@@ -43,7 +43,9 @@ struct cpu_backend {
 	bool (*injection_pending)(struct vcpu *vcpu);
 	void (*inject_nmi)(struct vcpu *vcpu); /* also arranges for EXIT_NMI_DONE */
 	void (*nmi_done)(struct vcpu *vcpu);
-	/* The instruction at rip has been emulated: drop the interrupt shadow. */
+	/* #DB as a trap: `causes` are the bits of DR6. */
+	void (*inject_debug)(struct vcpu *vcpu, uint64_t causes);
+	/* The instruction at rip has been emulated: drop the interrupt shadow and RF. Callers: hv/core/retire.c. */
 	void (*retired)(struct vcpu *vcpu);
 	/* Architectural state after INIT; then a start-up at vector << 12. */
 	void (*reset)(struct vcpu *vcpu);
@@ -53,6 +55,7 @@ struct cpu_backend {
 	uint64_t (*read_efer)(struct vcpu *vcpu);
 	void (*write_efer)(struct vcpu *vcpu, uint64_t value);
 	uint64_t (*read_cr4)(struct vcpu *vcpu);
+	uint64_t (*read_dr7)(struct vcpu *vcpu);
 	uint8_t (*cpl)(struct vcpu *vcpu);
 	/* Whether the guest single-steps or has breakpoints: its instructions are the processor's to execute. */
 	bool (*debugged)(struct vcpu *vcpu);

@@ -3,6 +3,7 @@
 #include "hv/core/backend.h"
 #include "hv/core/log.h"
 #include "hv/core/mmio.h"
+#include "hv/core/retire.h"
 
 #define MAX_HOOKS 32
 
@@ -63,7 +64,7 @@ static void output(uint16_t port, unsigned size, uint32_t value)
 static void finish(struct vcpu *vcpu)
 {
 	vcpu->rip = vcpu->exit.io.next_rip;
-	backend->retired(vcpu);
+	retire(vcpu);
 }
 
 /* As an operand of that many bytes: 4 clear the upper half, 2 leave the rest. */
@@ -121,18 +122,23 @@ static void string_access(struct vcpu *vcpu)
 		if (guest_probe_store(vcpu, linear, size) ||
 		    guest_store(vcpu, linear, size, input(vcpu->exit.io.port, size)))
 			return;
+		retire_access(vcpu, linear, size, true);
 	} else {
 		if (guest_load(vcpu, linear, size, &value))
 			return;
 		output(vcpu->exit.io.port, size, (uint32_t)value);
+		retire_access(vcpu, linear, size, false);
 	}
+	retire_port(vcpu, vcpu->exit.io.port, size);
 	uint64_t step = vcpu->rflags & RFLAGS_DF ? -(uint64_t)size : size;
 
 	advance(index, address_bytes, step);
 	if (vcpu->exit.io.repeat) {
 		advance(&vcpu->gpr[1], address_bytes, -1ull);
-		if (vcpu->gpr[1] & mask)
+		if (vcpu->gpr[1] & mask) {
+			retire_iteration(vcpu);
 			return;
+		}
 	}
 	finish(vcpu);
 }
@@ -142,6 +148,7 @@ void ioport_exit(struct vcpu *vcpu)
 	const uint16_t port = vcpu->exit.io.port;
 	const unsigned size = vcpu->exit.io.size;
 
+	retire_begin(vcpu);
 	if (vcpu->exit.io.string) {
 		string_access(vcpu);
 		return;
@@ -159,5 +166,6 @@ void ioport_exit(struct vcpu *vcpu)
 		output(port, size, size == 4 ? (uint32_t)vcpu->gpr[0]
 					     : (uint32_t)vcpu->gpr[0] & ((1u << 8 * size) - 1));
 	}
+	retire_port(vcpu, port, size);
 	finish(vcpu);
 }

@@ -4,6 +4,7 @@
 #include "hv/core/log.h"
 #include "hv/core/memory.h"
 #include "hv/core/mmio_find.h"
+#include "hv/core/retire.h"
 #include "hv/core/run_ahead.h"
 #include <string.h>
 
@@ -24,17 +25,19 @@ static void refuse(struct vcpu *vcpu, const char *what)
 struct operand {
 	struct vcpu *vcpu;
 	uint64_t linear, gpa;
+	bool walked; /* to be walked for all the same */
 };
 
 static bool is_operand(const struct operand *operand, uint64_t linear, unsigned size)
 {
-	return linear == operand->linear && operand->gpa % 4096 + size <= 4096;
+	return !operand->walked && linear == operand->linear && operand->gpa % 4096 + size <= 4096;
 }
 
 static int operand_load(void *context, uint64_t linear, unsigned size, uint64_t *value)
 {
 	const struct operand *operand = context;
 
+	retire_access(operand->vcpu, linear, size, false);
 	if (!is_operand(operand, linear, size))
 		return guest_load(operand->vcpu, linear, size, value);
 	*value = guest_mapped_load(operand->gpa, size);
@@ -45,6 +48,7 @@ static int operand_store(void *context, uint64_t linear, unsigned size, uint64_t
 {
 	const struct operand *operand = context;
 
+	retire_access(operand->vcpu, linear, size, true);
 	if (!is_operand(operand, linear, size))
 		return guest_store(operand->vcpu, linear, size, value);
 	guest_mapped_store(operand->gpa, size, value);
@@ -54,15 +58,13 @@ static int operand_store(void *context, uint64_t linear, unsigned size, uint64_t
 /* String instructions have two operands, and move on: they are walked for. */
 static enum insn_result execute(struct vcpu *vcpu, const struct insn *insn, struct insn_cpu *cpu)
 {
-	struct operand operand = {vcpu, insn_linear_address(insn, cpu), vcpu->exit.fault.gpa};
-	const struct insn_memory direct = {&operand, operand_load, operand_store};
-	const struct insn_memory walked = {vcpu, guest_load, guest_store};
-	bool string = insn->operation == INSN_MOVS || insn->operation == INSN_STOS || insn->operation == INSN_LODS;
+	struct operand operand = {vcpu, insn_linear_address(insn, cpu), vcpu->exit.fault.gpa, false};
+	const struct insn_memory memory = {&operand, operand_load, operand_store};
 
 	/* A fault in the second page of an access that crosses tells nothing of the first. */
-	if (string || (operand.linear ^ operand.gpa) % 4096)
-		return insn_execute(insn, cpu, &walked);
-	return insn_execute(insn, cpu, &direct);
+	operand.walked = insn->operation == INSN_MOVS || insn->operation == INSN_STOS || insn->operation == INSN_LODS ||
+			 (operand.linear ^ operand.gpa) % 4096;
+	return insn_execute(insn, cpu, &memory);
 }
 
 static void emulate(struct vcpu *vcpu)
@@ -75,6 +77,7 @@ static void emulate(struct vcpu *vcpu)
 	if (!count)
 		return;
 	backend->insn_cpu(vcpu, &cpu);
+	retire_begin(vcpu);
 	if (insn_decode(bytes, count, cpu.mode, &insn) != INSN_OK) {
 		refuse(vcpu, "an instruction that is not emulated");
 		return;
@@ -82,9 +85,11 @@ static void emulate(struct vcpu *vcpu)
 	/* Stores of any kind into our memory vanish. */
 	if (insn.operation == INSN_VECTOR_STORE && memory_is_ours(vcpu->exit.fault.gpa, 1)) {
 		vcpu->rip += insn.length;
-		backend->retired(vcpu);
+		retire(vcpu);
 		return;
 	}
+	if (backend->debugged(vcpu))
+		insn.slice = 1; /* each iteration may trap */
 	enum insn_result result = execute(vcpu, &insn, &cpu);
 
 	if (result == INSN_UNSUPPORTED) {
@@ -94,9 +99,11 @@ static void emulate(struct vcpu *vcpu)
 	memcpy(vcpu->gpr, cpu.gpr, sizeof(vcpu->gpr));
 	vcpu->rip = cpu.rip;
 	vcpu->rflags = cpu.rflags;
+	if (result == INSN_AGAIN)
+		retire_iteration(vcpu);
 	if (result != INSN_OK)
 		return;
-	backend->retired(vcpu);
+	retire(vcpu);
 	if (vcpu->exit.fault.write)
 		run_ahead(vcpu, vcpu->exit.fault.gpa);
 }

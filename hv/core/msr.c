@@ -4,6 +4,7 @@
 #include "hv/core/lapic.h"
 #include "hv/core/log.h"
 #include "hv/core/mmio.h"
+#include "hv/core/retire.h"
 
 #define CPUID_OSXSAVE (1u << 27)
 #define CPUID_OSPKE   (1u << 4)
@@ -126,10 +127,11 @@ bool skip_instruction(struct vcpu *vcpu, unsigned opcode_bytes)
 	while (prefixes < count && bytes[prefixes] != 0x0f)
 		prefixes++;
 	backend->insn_cpu(vcpu, &cpu);
+	retire_begin(vcpu);
 	vcpu->rip += prefixes + opcode_bytes;
 	if (cpu.mode != INSN_MODE_64)
 		vcpu->rip &= 0xffffffff;
-	backend->retired(vcpu);
+	retire(vcpu);
 	return true;
 }
 

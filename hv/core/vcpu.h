@@ -93,6 +93,7 @@ struct vcpu {
 	uint32_t nmi_expected;  /* NMIs that guests sent here by ICR and we passed on */
 
 	bool nmi_pending, nmi_blocked; /* the guest's own */
+	uint8_t breakpoints;           /* hit by the instruction that we carry out, see retire.h */
 	uint32_t host_nmis;            /* counted by the host's NMI handler */
 	bool stopped;                  /* it runs nothing any more, for good */
 	const struct host_frame *fault; /* of an exception in the host, NULL before */

@@ -17,6 +17,13 @@ void svm_inject_page_fault(struct vcpu *vcpu, uint64_t address, uint32_t error)
 	svm_inject_exception(vcpu, EXCEPTION_PF, true, error);
 }
 
+/* The breakpoints of before go, the other causes stay until the guest clears them. */
+void svm_inject_debug(struct vcpu *vcpu, uint64_t causes)
+{
+	vmcb_of(vcpu)->dr6 = (vmcb_of(vcpu)->dr6 & ~DR6_BREAKPOINTS) | causes;
+	svm_inject_exception(vcpu, EXCEPTION_DB, false, 0);
+}
+
 bool svm_injection_pending(struct vcpu *vcpu)
 {
 	return vmcb_of(vcpu)->event_injection & VMCB_EVENT_VALID;

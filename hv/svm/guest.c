@@ -108,6 +108,11 @@ uint64_t svm_read_cr4(struct vcpu *vcpu)
 	return vmcb_of(vcpu)->cr4;
 }
 
+uint64_t svm_read_dr7(struct vcpu *vcpu)
+{
+	return vmcb_of(vcpu)->dr7;
+}
+
 uint8_t svm_cpl(struct vcpu *vcpu)
 {
 	return vmcb_of(vcpu)->cpl;

@@ -32,12 +32,14 @@ void svm_startup(struct vcpu *vcpu, uint8_t vector);
 uint64_t svm_read_efer(struct vcpu *vcpu);
 void svm_write_efer(struct vcpu *vcpu, uint64_t value);
 uint64_t svm_read_cr4(struct vcpu *vcpu);
+uint64_t svm_read_dr7(struct vcpu *vcpu);
 uint8_t svm_cpl(struct vcpu *vcpu);
 bool svm_debugged(struct vcpu *vcpu);
 
 /* event.c: exceptions and NMIs. */
 void svm_inject_exception(struct vcpu *vcpu, enum exception vector, bool has_error, uint32_t error);
 void svm_inject_page_fault(struct vcpu *vcpu, uint64_t address, uint32_t error);
+void svm_inject_debug(struct vcpu *vcpu, uint64_t causes);
 bool svm_injection_pending(struct vcpu *vcpu);
 void svm_inject_nmi(struct vcpu *vcpu);
 void svm_nmi_done(struct vcpu *vcpu);

@@ -192,6 +192,7 @@ static void take_operands(struct decoder *d, const struct insn_form *form, uint8
 	case OPERAND_STRING:
 		out->reg = out->operation == INSN_MOVS ? INSN_NO_REGISTER : 0;
 		out->repeat = d->repeat; /* F2 repeats too, where nothing is compared */
+		out->slice = INSN_REP_SLICE;
 		break;
 	default:
 		break;

@@ -56,6 +56,7 @@ struct insn {
 	bool has_immediate;
 	bool high_byte; /* register is AH CH DH BH, and `reg` 0..3 */
 	bool repeat;	/* REP or REPNE prefix on a string instruction */
+	uint16_t slice; /* iterations of it in one execution: INSN_REP_SLICE, or fewer if the caller says so */
 	bool locked;
 	uint8_t address_size;	    /* 2 4 8 */
 	uint8_t segment;	    /* enum insn_segment, overrides applied */
@@ -73,7 +74,7 @@ enum insn_result {
 	INSN_UNSUPPORTED, /* outside the covered set, or not a legal encoding */
 	INSN_TRUNCATED,	  /* `available` bytes end inside the instruction */
 	INSN_FAULT,	  /* a callback failed, and has arranged for the fault */
-	INSN_AGAIN, /* REP stopped after INSN_REP_SLICE iterations; run the guest again at the same RIP */
+	INSN_AGAIN, /* REP stopped after `slice` iterations; run the guest again at the same RIP */
 };
 
 /* Pure: decodes the instruction at `bytes`. */

@@ -202,7 +202,7 @@ static enum insn_result string(
 	if (!insn->repeat)
 		return string_once(insn, cpu, memory) ? INSN_OK : INSN_FAULT;
 	for (unsigned i = 0; alu_truncate(cpu->gpr[RCX], insn->address_size); i++) {
-		if (i == INSN_REP_SLICE)
+		if (i == insn->slice)
 			return INSN_AGAIN;
 		if (!string_once(insn, cpu, memory))
 			return INSN_FAULT;

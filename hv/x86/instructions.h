@@ -57,6 +57,27 @@ DEFINE_CONTROL_REGISTER(cr2)
 DEFINE_CONTROL_REGISTER(cr3)
 DEFINE_CONTROL_REGISTER(cr4)
 
+/* DR0 to DR3: the guest's, no exit changes them. */
+static inline uint64_t read_breakpoint(unsigned number)
+{
+	uint64_t value;
+
+	switch (number) {
+	case 0:
+		__asm__ volatile("mov %%dr0, %0" : "=r"(value));
+		return value;
+	case 1:
+		__asm__ volatile("mov %%dr1, %0" : "=r"(value));
+		return value;
+	case 2:
+		__asm__ volatile("mov %%dr2, %0" : "=r"(value));
+		return value;
+	default:
+		__asm__ volatile("mov %%dr3, %0" : "=r"(value));
+		return value;
+	}
+}
+
 static inline uint64_t rdtsc(void)
 {
 	uint32_t low, high;

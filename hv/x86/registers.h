@@ -16,6 +16,7 @@
 #define CR0_CD (1ull << 30)
 #define CR0_PG (1ull << 31)
 
+#define CR4_DE      (1ull << 3)
 #define CR4_PSE     (1ull << 4)
 #define CR4_PAE     (1ull << 5)
 #define CR4_OSFXSR  (1ull << 9)
@@ -24,6 +25,9 @@
 #define CR4_SMEP    (1ull << 20)
 #define CR4_SMAP    (1ull << 21)
 #define CR4_PKE     (1ull << 22)
+
+#define DR6_BREAKPOINTS 0xfull
+#define DR6_BS          (1ull << 14)
 
 #define DR7_ENABLED 0xffull /* L0 G0 .. L3 G3 */
 

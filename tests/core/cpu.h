@@ -33,6 +33,7 @@ struct model_cpu {
 	uint64_t event; /* what the last VMRUN was told to inject, 0 when nothing */
 	uint32_t nmi_pending;
 	uint64_t cr0, cr3, cr4;
+	uint64_t breakpoint[4]; /* DR0 to DR3 */
 	uint64_t apic_base, efer, vm_cr, hsave, fs_base, gs_base;
 	uint32_t lapic[256]; /* by offset / 16 */
 	/* What really went out by this CPU's ICR. */

@@ -43,6 +43,11 @@ void cpus_reset(unsigned count, bool x2apic)
 	before_start = cpus[0];
 }
 
+uint64_t read_breakpoint(unsigned number)
+{
+	return cpu()->breakpoint[number];
+}
+
 struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
 {
 	switch (leaf) {
