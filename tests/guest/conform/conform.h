@@ -67,12 +67,13 @@ const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 const char *ending(const struct run *run);
 /* The flags that instructions compute. */
-#define FLAGS_COMPUTED 0xcd5ull
+#define FLAGS_COMPUTED 0x8d5ull
 
 /* Hash of bytes, to tell much in one word. */
 uint64_t digest(const void *bytes, uint64_t count);
 
 void theme_cpuid(void);
 void theme_msrs(void);
+void theme_debug(void);
 
 #endif

@@ -8,6 +8,7 @@ static const struct {
 } themes[] = {
 	{"cpuid", theme_cpuid},
 	{"msrs", theme_msrs},
+	{"debug", theme_debug},
 };
 
 static bool wanted(const char *name)
