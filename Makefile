@@ -165,8 +165,10 @@ $(B)/host/test_%: $(B)/host/tests/unit/test_%.o $(B)/host/libhost.a
 
 T ?=
 SELECTED_UNITS := $(if $(T),$(filter $(T) test_$(T),$(UNITS)),$(UNITS))
-check: $(SELECTED_UNITS:%=$(B)/host/%) $(if $(T),,tool)
-	@B=$(B) bash tests/check.sh "$(T)" $(SELECTED_UNITS:%=$(B)/host/%)
+# Each fuzzer runs for seconds among the host tests; make fuzz gives them their time.
+SELECTED_FUZZERS := $(if $(T),$(filter $(T),$(FUZZERS)),$(FUZZERS))
+check: $(SELECTED_UNITS:%=$(B)/host/%) $(SELECTED_FUZZERS:%=$(B)/fuzz/%) $(if $(T),,tool)
+	@B=$(B) bash tests/check.sh "$(T)" $(SELECTED_UNITS:%=$(B)/host/%) $(SELECTED_FUZZERS:%=$(B)/fuzz/%)
 
 # ---- fuzzers -------------------------------------------------------------------------------------------
 FUZZ_O := $(STORAGE_C:%.c=$(B)/fuzz/%.o) $(PURE_C:%.c=$(B)/fuzz/%.o) $(MODEL_C:%.c=$(B)/fuzz/%.o) \

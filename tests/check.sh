@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# check.sh NAME PROGRAM...: runs the host tests, and tests/host/*.sh; with NAME only what bears it.
+# check.sh NAME PROGRAM...: runs the host tests, the fuzzers for some seconds, and tests/host/*.sh; with NAME only
+# what bears it.
 set -u
 name=$1; shift
 passed=0 failed=0 skipped=0
@@ -19,7 +20,20 @@ one() {
 		;;
 	esac
 }
-for program in "$@"; do one "$(basename "$program")" "$program"; done
+# A few seconds on the kept corpus and whatever the fuzzer makes of it; what it finds is thrown away.
+smoke() {
+	local label=$1 program=$2 found=$B/fuzz/smoke/$1 crash=$B/fuzz/crash/${1#fuzz_}/
+	rm -rf "$found"; mkdir -p "$found" "$crash"
+	one "$label" "$program" -error_exitcode=1 -max_total_time=4 -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$crash" \
+		"$found" "tests/fuzz/corpus/${label#fuzz_}"
+}
+for program in "$@"; do
+	label=$(basename "$program")
+	case $label in
+	fuzz_*) smoke "$label" "$program" ;;
+	*) one "$label" "$program" ;;
+	esac
+done
 for script in tests/host/*.sh; do
 	[ -e "$script" ] || continue
 	label=$(basename "$script" .sh)

@@ -3,6 +3,8 @@
  * Any bytes as code, at privilege level 3, one step at a time: it reaches the pages
  * of the window and nothing else. Trapped registers are read-only to it, so that
  * what it stores goes to the hypervisor's memory, to nobody, or to scratch memory.
+ * Left out: code that goes on into a device's page, where an emulator gives up; it
+ * goes on into the hypervisor's memory, or into nothing.
  */
 #include "tests/guest/hostile/hostile.h"
 #include "tests/guest/lib/lapic.h"
@@ -18,13 +20,13 @@ static void map_pages(struct fuzzer *f)
 	const uint64_t read_only = PAGE_PRESENT | PAGE_USER;
 
 	window_page(f, CODE_PAGE, (uint64_t)f->scratch + SCRATCH_BYTES - PAGE, PAGE_ALL);
-	window_page(f, 1, places.abar, read_only);
+	window_page(f, 1, places.own, places.own && one_in(f, 2) ? PAGE_ALL : 0);
 	window_page(f, 2, LAPIC_PAGE, read_only);
 	window_page(f, 3, places.own ? places.own + draw_below(f, places.own_bytes / PAGE) * PAGE : places.above_ram, PAGE_ALL);
 	window_page(f, 4, configuration ? (uint64_t)configuration : places.above_ram, read_only);
 	window_page(f, 5, (uint64_t)f->scratch, one_in(f, 2) ? PAGE_ALL : read_only);
 	window_page(f, 6, places.above_ram, PAGE_ALL);
-	window_page(f, 7, places.own, one_in(f, 2) ? PAGE_ALL : 0);
+	window_page(f, 7, places.abar, read_only);
 }
 
 static uint64_t draw_operand(struct fuzzer *f)
