@@ -86,12 +86,19 @@ def boots(rounds):
 	}
 
 
+def timer(rounds):
+	say("exits per timer interrupt, with the default policy")
+	busy, idle = zip(*measure.exits_per_timer_interrupt(rounds))
+	return {"exits_per_timer_interrupt.busy": Sample(busy), "exits_per_timer_interrupt.idle": Sample(idle)}
+
+
 def main():
 	parser = argparse.ArgumentParser(description="Measures what the project promises.")
 	parser.add_argument("--rounds", type=int, default=3, help="how often each figure is taken (default 3)")
 	rounds = parser.parse_args().rounds
 	image.debian_disk(f"{places.IMAGES}/debian.img")
 	figures = disks(rounds)
+	figures.update(timer(rounds))
 	figures.update(boots(rounds))
 	return report.write(figures, rounds)
 

@@ -98,6 +98,16 @@ def idle_exits(machine):
 	return setups.idle_exits(machine, IDLE_SECONDS) / machine.cpus
 
 
+def exits_per_timer_interrupt(rounds):
+	"""(busy, idle) for each round, where the interrupt command register stays trapped."""
+	disk = setups.data_disk("bench-keep-data", 32, 512)
+	with setups.quick("bench-keep", [Disk(disk)]) as machine:
+		taken = [[setups.exits_and_ticks(machine, work, IDLE_SECONDS) for work in (setups.BUSY, setups.IDLE)]
+			for _ in range(rounds)]
+		machine.kill()
+	return [[exits / ticks for exits, ticks in turn] for turn in taken]
+
+
 def boot(name, disk, beneath):
 	"""CPU seconds from power-on to Debian's login prompt. Beneath, the header's key derivation costs nothing."""
 	with Machine(name, [Disk(disk, boot=True, snapshot=True)], cpus=2, memory=1024) as machine:

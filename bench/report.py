@@ -16,6 +16,8 @@ TARGETS = {
 	"exits_per_io.randread_4k_qd1": ("exits per 4 KiB random read, QD1", 6, False, "10.6"),
 	"exits_per_io.randread_4k_qd32": ("exits per 4 KiB random read, QD32", 4, False, "8.6"),
 	"idle_exits_per_second_per_cpu": ("idle exits per second and CPU, `icr=fast`", 2, False, "about 50"),
+	"exits_per_timer_interrupt.busy": ("exits per timer interrupt of a busy guest, `icr=keep`", 2, False, ""),
+	"exits_per_timer_interrupt.idle": ("exits per timer interrupt of an idle guest, `icr=keep`", 2, False, ""),
 	"fio.randread_4k_qd1.encrypted.iops_ratio": ("IOPS encrypted ÷ bare, 4 KiB random read, QD1", 0.25, True, "0.17"),
 	"fio.randwrite_4k_qd1.encrypted.iops_ratio": ("IOPS encrypted ÷ bare, 4 KiB random write, QD1", 0.18, True, "0.11"),
 	"fio.randread_4k_qd32.encrypted.iops_ratio": ("IOPS encrypted ÷ bare, 4 KiB random read, QD32", 0.32, True, "0.16"),

@@ -97,24 +97,42 @@ def power_off(machine, command="poweroff -f"):
 
 # ---- what the hypervisor counts --------------------------------------------------------------------------
 
-def exits(machine, command="underseal"):
-	"""The exits so far by reason, summed over the CPUs, without those that reading them takes."""
-	counters = json.loads(machine.run(f"{command} stat --json"))["counters"]
+def _exits_of(stat):
+	counters = json.loads(stat)["counters"]
 	# What run-ahead counts are the exits that it saved, or did not.
 	return {counter["name"]: counter["total"] for counter in counters
 		if counter["name"] != "hypercall" and not counter["name"].startswith("run-ahead")}
+
+
+def exits(machine, command="underseal"):
+	"""The exits so far by reason, summed over the CPUs, without those that reading them takes."""
+	return _exits_of(machine.run(f"{command} stat --json"))
 
 
 def exits_between(before, after):
 	return sum(after.values()) - sum(before.values())
 
 
-def idle_exits(machine, seconds):
-	"""Exits per second of a guest that has nothing to do. Starting a program costs exits (CPUID, in its loader), so
-	what a sleep of no time takes is taken away."""
+IDLE = "sleep {}"
+BUSY = "timeout {} sh -c 'while :; do :; done'"
+
+
+def exits_and_ticks(machine, work, seconds):
+	"""(exits, interrupts of the local APIC's timer), on all CPUs, of so long IDLE or BUSY. Nothing is printed meanwhile:
+	the console has interrupts of its own. Starting a program costs both, so what no time takes is taken away."""
+	def count(number):
+		return f"underseal stat --json >/tmp/exits{number}; grep LOC: /proc/interrupts >/tmp/timer{number}"
 	def during(length):
-		before = exits(machine)
-		machine.run(f"sleep {length}")
-		return exits_between(before, exits(machine))
+		machine.run(f"sleep 2; {count(0)}; {work.format(length)}; {count(1)}", length + 20)
+		exits = [_exits_of(machine.run(f"cat /tmp/exits{number}")) for number in range(2)]
+		lines = [machine.run(f"cat /tmp/timer{number}").split() for number in range(2)]
+		timer = [sum(int(word) for word in line if word.isdigit()) for line in lines]
+		return exits_between(*exits), timer[1] - timer[0]
 	machine.run("sleep 5")  # what has just been started comes to rest
-	return (during(seconds) - during(0)) / seconds
+	(more_exits, more_ticks), (few_exits, few_ticks) = during(seconds), during(0.01)
+	return more_exits - few_exits, more_ticks - few_ticks
+
+
+def idle_exits(machine, seconds):
+	"""Exits per second of a guest that has nothing to do."""
+	return exits_and_ticks(machine, IDLE, seconds)[0] / seconds
