@@ -25,7 +25,8 @@ int guest_read_info(struct guest_info *info)
 	info->patch = call.rbx & 0xffff;
 	memcpy(info->backend, &call.rcx, 8);
 	info->backend[8] = 0;
-	info->cpus = call.rdx;
+	info->cpus = (uint32_t)call.rdx;
+	info->icr_fast = call.rdx >> 32 & HYPERCALL_ICR_FAST;
 	info->volumes = (uint32_t)call.rsi;
 	info->reserved_mib = call.rsi >> 32;
 	return EXITS_OK;
@@ -73,6 +74,9 @@ static void print_status(struct json_object *root)
 	printf("underseal %s on %s, %llu CPUs, %llu MiB reserved\n", report_get_text(root, "version"),
 		report_get_text(root, "backend"), (unsigned long long)report_get_number(root, "cpus"),
 		(unsigned long long)report_get_number(root, "reserved_mib"));
+	if (!strcmp(report_get_text(root, "icr"), "fast"))
+		puts("icr=fast: a CPU that the system takes offline and starts again may run outside the\n"
+		     "hypervisor, and its disk writes are then not encrypted; see underseal.conf");
 	for (size_t i = 0; i < json_object_array_length(volumes); i++) {
 		struct json_object *v = json_object_array_get_idx(volumes, i);
 
@@ -104,6 +108,7 @@ int guest_status(int json)
 	report_text(root, "backend", info.backend);
 	report_number(root, "cpus", info.cpus);
 	report_number(root, "reserved_mib", info.reserved_mib);
+	report_text(root, "icr", info.icr_fast ? "fast" : "keep");
 	json_object_object_add(root, "volumes", volumes);
 	for (unsigned i = 0; !err && i < info.volumes; i++) {
 		struct json_object *volume = read_volume(i);

@@ -14,6 +14,7 @@ struct guest_info {
 	unsigned major, minor, patch;
 	char backend[9];
 	unsigned cpus, volumes, reserved_mib;
+	int icr_fast;
 };
 
 /* Asks who is beneath; an exit code, and a sentence on standard error when nobody is. */

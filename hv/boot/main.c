@@ -146,6 +146,9 @@ static EFI_STATUS run(EFI_HANDLE image)
 	BS->SetWatchdogTimer(0, 0, 0, NULL);
 	Print(L"Underseal %a\n", UNDERSEAL_VERSION);
 	policy_read(&policy, loaded);
+	if (policy.icr == BOOT_ICR_FAST)
+		Print(L"underseal.conf has icr=fast: a CPU that the system takes offline and starts again may run "
+		      L"outside the hypervisor, and its disk writes are then not encrypted.\n");
 	port_debug_console(policy.debug);
 	esp = loaded->DeviceHandle ? paths_remember(loaded->DeviceHandle) : NULL;
 	set_state(STATE_IN_PROGRESS);

@@ -18,9 +18,11 @@ static struct volume_facts {
 	char uuid[48];
 } volumes[BOOT_MAX_VOLUMES];
 static uint32_t volume_count;
+static uint64_t weak_policy; /* enum hypercall_policy */
 
 void hypercall_init(const struct boot_info *info)
 {
+	weak_policy = info->policy.icr == BOOT_ICR_FAST ? HYPERCALL_ICR_FAST : 0;
 	volume_count = info->volumes;
 	for (uint32_t i = 0; i < volume_count; i++) {
 		const struct boot_volume *volume = &info->volume[i];
@@ -51,7 +53,7 @@ static int64_t call_info(uint64_t *gpr)
 {
 	gpr[RBX] = version();
 	memcpy(&gpr[RCX], backend->name, 8);
-	gpr[RDX] = vcpu_count;
+	gpr[RDX] = vcpu_count | weak_policy << 32;
 	gpr[RSI] = volume_count | memory_bytes() >> 20 << 32;
 	return HYPERCALL_OK;
 }

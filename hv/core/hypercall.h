@@ -11,8 +11,8 @@
 #define HYPERCALL_MAGIC 0x554e4453u /* "UNDS" */
 
 enum hypercall_function {
-	/* rbx = version (major << 32 | minor << 16 | patch), rcx = backend as 8 ASCII bytes, rdx = CPUs,
-	 * rsi = volumes | reserved MiB << 32 */
+	/* rbx = version (major << 32 | minor << 16 | patch), rcx = backend as 8 ASCII bytes,
+	 * rdx = CPUs | enum hypercall_policy << 32, rsi = volumes | reserved MiB << 32 */
 	HYPERCALL_INFO = 0,
 	/* rcx = volume, rdx = word. Word 0: rbx = first LBA, rcx = last LBA, rdx = cipher sector bytes | port << 32,
 	 * rsi = (bus << 8 | device << 3 | function) | controller << 32. Words 1, 2: rbx, rcx, rdx = 24 bytes of
@@ -29,6 +29,11 @@ enum hypercall_function {
 	HYPERCALL_PREVIOUS_END = 4,
 	/* The UEFI program's own: ExitBootServices has been called. */
 	HYPERCALL_BOOT_SERVICES_DONE = 0x100,
+};
+
+/* What of the policy weakens a promise. Bits. */
+enum hypercall_policy {
+	HYPERCALL_ICR_FAST = 1, /* a CPU that the system starts again may run outside the hypervisor */
 };
 
 enum hypercall_error {

@@ -52,7 +52,7 @@ def _check_file_system(disk, numbers_sha256):
 	assert hashlib.sha256(dumped).hexdigest() == numbers_sha256, "the file on the decrypted disk is another one"
 
 
-def _counts(name, cpus, policy=""):
+def _counts(name, cpus, policy="", look=lambda machine: None):
 	disk = setups.data_disk(name, 32, 512)
 	with setups.quick(name, [Disk(disk)], cpus=cpus, policy=policy) as machine:
 		assert machine.run("nproc").strip() == str(cpus)
@@ -63,6 +63,7 @@ def _counts(name, cpus, policy=""):
 			machine.run(f"taskset {1 << cpu:x} underseal status")
 		first = [counter["cpu"] for counter in json.loads(machine.run("underseal stat --json"))["counters"]]
 		assert all(any(row[cpu] for row in first) for cpu in range(cpus)), first
+		look(machine)
 		setups.power_off(machine)
 
 
@@ -83,7 +84,11 @@ def four_cpus():
 
 @case("icr=fast: the trap is lifted, and both CPUs are beneath all the same")
 def icr_fast():
-	_counts("icr-fast", 2, "icr=fast\n")
+	def look(machine):
+		assert "outside the hypervisor" in machine.text(), "no word about it at the start"
+		assert "outside the" in machine.run("underseal status")
+		assert json.loads(machine.run("underseal status --json"))["icr"] == "fast"
+	_counts("icr-fast", 2, "icr=fast\n", look)
 
 
 @case("the reset button under load: the disk unlocks again and is whole", cost=4)
