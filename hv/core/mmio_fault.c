@@ -49,7 +49,8 @@ static int operand_store(void *context, uint64_t linear, unsigned size, uint64_t
 	const struct operand *operand = context;
 
 	retire_access(operand->vcpu, linear, size, true);
-	if (!is_operand(operand, linear, size))
+	/* Where the processor has walked for the load alone, the store's rights have not been looked at. */
+	if (!operand->vcpu->exit.fault.write || !is_operand(operand, linear, size))
 		return guest_store(operand->vcpu, linear, size, value);
 	guest_mapped_store(operand->gpa, size, value);
 	return 0;
