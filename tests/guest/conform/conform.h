@@ -24,7 +24,7 @@ enum {
 	STAGE_LAPIC = 20,
 	STAGE_FREE = 32, /* from here on a theme's own */
 };
-#define STAGE(page) (WINDOW + (page) * 4096ull)
+#define STAGE(page) ((uint64_t)(WINDOW + (page) * 4096ull))
 #define CODE        STAGE(STAGE_CODE)
 #define STACK_TOP   (STAGE(STAGE_STACK) + 0x2000)
 #define RAM         STAGE(STAGE_RAM)
@@ -50,6 +50,17 @@ struct snippet {
 		"_end\n" #name "_begin:\n" text "\n" #name "_end:\n.code64\n.popsection\n");                 \
 	static const struct snippet name = {name##_begin, name##_end}
 
+/*
+ * Many of them: a list macro LIST(X) of X(name, "assembler"), LIST(PROBE_CODE) for the
+ * code and {LIST(PROBE_ROW)} for an array of struct probe.
+ */
+struct probe {
+	const char *name;
+	const struct snippet *code;
+};
+#define PROBE_CODE(name, text) SNIPPET(probe_##name, text);
+#define PROBE_ROW(name, text)  {#name, &probe_##name},
+
 /* 64-bit code at CPL 0 on the stage's stack; registers zero. Other modes: set cs, ss, rflags. */
 void snippet_prepare(struct run *run);
 void snippet_prepare_user(struct run *run);
@@ -67,7 +78,7 @@ const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 const char *ending(const struct run *run);
 /* The flags that instructions compute. */
-#define FLAGS_COMPUTED 0x8d5ull
+#define FLAGS_COMPUTED ((uint64_t)0x8d5)
 
 /* Hash of bytes, to tell much in one word. */
 uint64_t digest(const void *bytes, uint64_t count);
@@ -75,5 +86,6 @@ uint64_t digest(const void *bytes, uint64_t count);
 void theme_cpuid(void);
 void theme_msrs(void);
 void theme_debug(void);
+void theme_mmio(void);
 
 #endif

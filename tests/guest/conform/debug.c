@@ -92,11 +92,6 @@ SNIPPET(reads_dr7, "nop; mov %dr7, %rax; nop");
 SNIPPET(ram_load, "mov (%rbx), %eax; nop; mov %eax, (%rbx); nop; mov 4(%rbx), %eax; nop");
 SNIPPET(device_two, "mov (%rdi), %eax; nop; mov 4(%rdi), %eax; nop; mov %eax, 0x100(%rdi); nop");
 
-struct probe {
-	const char *name;
-	const struct snippet *code;
-};
-
 static const struct probe stepped[] = {
 	{"cpuid", &cpuid_code}, {"rdmsr EFER", &rdmsr_trapped}, {"rdmsr PAT", &rdmsr_own}, {"wrmsr EFER", &wrmsr_trapped},
 	{"device load", &device_load}, {"device store", &device_store}, {"device or", &device_modify},
@@ -126,7 +121,7 @@ static void observed(const char *what, const struct probe *probe, uint64_t rflag
 	fact("%s %s = %s, %u traps", what, probe->name, ending(&r), trap_count);
 	for (unsigned i = 0; i < trap_count; i++)
 		fact("%s %s %u = +%lx dr6 %lx flags %lx", what, probe->name, i, traps[i].rip, traps[i].dr6,
-			(uint64_t)(traps[i].rflags & ~(FLAGS_COMPUTED | RFLAGS_RF)));
+			traps[i].rflags & ~(FLAGS_COMPUTED | (uint64_t)RFLAGS_RF));
 }
 
 static uint64_t enabled(unsigned number, unsigned kind, unsigned bytes)

@@ -9,6 +9,7 @@ static const struct {
 	{"cpuid", theme_cpuid},
 	{"msrs", theme_msrs},
 	{"debug", theme_debug},
+	{"mmio", theme_mmio},
 };
 
 static bool wanted(const char *name)
