@@ -14,10 +14,12 @@
 #define MAX_WATCHES    16
 
 struct watched {
-	struct pci_watch watch; /* without `written` the function is hidden */
+	struct pci_watch watch; /* without `moved` the function is hidden */
 	struct mmio_hook ecam;
 	uint64_t ecam_page; /* host-physical; 0 when there is no ECAM */
 	struct port_lock lock;
+	bool memory;   /* the guest wants memory addresses decoded ... */
+	bool decoding; /* ... and they are */
 };
 
 static struct watched watched[MAX_WATCHES];
@@ -59,12 +61,84 @@ static struct watched *find(uint32_t config)
 	return NULL;
 }
 
-static void notify(struct watched *entry, uint16_t offset)
+static bool is_hidden(const struct watched *entry)
 {
+	return entry && !entry->watch.moved;
+}
+
+/* ---- what the guest writes -------------------------------------------------------------------------- */
+
+static void put_by_ports(const struct watched *entry, uint32_t offset, unsigned size, uint64_t value)
+{
+	const struct pci_watch *watch = &entry->watch;
+
+	port_lock(&port_pair);
+	port_out(CONFIG_ADDRESS, 4, config_address(watch->bus, watch->device, watch->function, (uint16_t)offset));
+	port_out((uint16_t)(CONFIG_DATA + offset % 4), size, (uint32_t)value);
+	port_out(CONFIG_ADDRESS, 4, address);
+	port_unlock(&port_pair);
+}
+
+static void put_by_ecam(const struct watched *entry, uint32_t offset, unsigned size, uint64_t value)
+{
+	uint64_t at = entry->ecam_page + offset;
+
+	physical_store(at, size < 8 ? size : 4, value);
+	if (size == 8)
+		physical_store(at + 4, 4, value >> 32);
+}
+
+static bool touches(uint32_t offset, unsigned size, uint32_t first, uint32_t end)
+{
+	return offset < end && offset + size > first;
+}
+
+/* The command register's bits `off` cleared in a write of `size` bytes from `offset` on. */
+static uint64_t without(uint16_t off, uint32_t offset, unsigned size, uint64_t value)
+{
+	for (unsigned i = 0; i < size; i++)
+		if (offset + i == PCI_COMMAND || offset + i == PCI_COMMAND + 1)
+			value &= ~((uint64_t)(off >> 8 * (offset + i - PCI_COMMAND) & 0xff) << 8 * i);
+	return value;
+}
+
+/* Two bytes: a double word would write the status register too, whose bits are cleared by ones. */
+static void change_command(const struct watched *entry, uint16_t off, uint16_t on)
+{
+	const struct pci_watch *watch = &entry->watch;
+	uint32_t command = pci_read(watch->bus, watch->device, watch->function, PCI_COMMAND);
+
+	put_by_ports(entry, PCI_COMMAND, 2, (command & ~(uint32_t)off) | on);
+}
+
+static void decode(struct watched *entry, bool on)
+{
+	if (on != entry->decoding)
+		change_command(entry, on ? 0 : PCI_COMMAND_MEMORY, on ? PCI_COMMAND_MEMORY : 0);
+	entry->decoding = on;
+}
+
+static void guest_write(struct watched *entry, uint32_t offset, unsigned size, uint64_t value,
+			void (*put)(const struct watched *entry, uint32_t offset, unsigned size, uint64_t value))
+{
+	bool command = touches(offset, size, PCI_COMMAND, PCI_COMMAND + 1);
+	bool address_moves = touches(offset, size, PCI_BAR(0), PCI_BARS_END);
+	uint16_t off = entry->watch.command_off;
+
 	port_lock(&entry->lock);
-	entry->watch.written(entry->watch.context, offset);
+	if (command)
+		entry->memory = value >> 8 * (PCI_COMMAND - offset) & PCI_COMMAND_MEMORY;
+	if (address_moves || !entry->memory)
+		decode(entry, false);
+	if (!entry->decoding)
+		off |= PCI_COMMAND_MEMORY;
+	put(entry, offset, size, without(off, offset, size, value));
+	if (command || address_moves)
+		decode(entry, entry->watch.moved(entry->watch.context, entry->memory) && entry->memory);
 	port_unlock(&entry->lock);
 }
+
+/* ---- the ways in -------------------------------------------------------------------------------------- */
 
 /* Only a whole double word at CF8h is the address register; other widths are other ports. */
 static void address_out(void *context, uint16_t port, unsigned size, uint32_t value)
@@ -75,11 +149,6 @@ static void address_out(void *context, uint16_t port, unsigned size, uint32_t va
 		address = value;
 	port_out(port, size, value);
 	port_unlock(&port_pair);
-}
-
-static bool is_hidden(const struct watched *entry)
-{
-	return entry && !entry->watch.written;
 }
 
 static uint32_t data_in(void *context, uint16_t port, unsigned size)
@@ -94,28 +163,18 @@ static uint32_t data_in(void *context, uint16_t port, unsigned size)
 	return value;
 }
 
-/* What a write of `size` bytes from `offset` on may say. */
-static uint64_t permitted(const struct watched *entry, uint32_t offset, unsigned size, uint64_t value)
-{
-	for (unsigned i = 0; i < size; i++)
-		if (offset + i == PCI_COMMAND || offset + i == PCI_COMMAND + 1)
-			value &= ~((uint64_t)(entry->watch.command_off >> 8 * (offset + i - PCI_COMMAND) & 0xff) << 8 * i);
-	return value;
-}
-
 static void data_out(void *context, uint16_t port, unsigned size, uint32_t value)
 {
 	(void)context;
 	port_lock(&port_pair);
 	uint32_t config = address;
 	struct watched *entry = find(config);
-	uint32_t offset = (config & 0xfc) + (port & 3);
 
-	if (!is_hidden(entry))
-		port_out(port, size, entry ? (uint32_t)permitted(entry, offset, size, value) : value);
+	if (!entry)
+		port_out(port, size, value);
 	port_unlock(&port_pair);
 	if (entry && !is_hidden(entry))
-		notify(entry, (uint16_t)offset);
+		guest_write(entry, (config & 0xfc) + (port & 3), size, value, put_by_ports);
 }
 
 static uint64_t ecam_read(void *context, uint64_t offset, unsigned size)
@@ -133,27 +192,9 @@ static uint64_t ecam_read(void *context, uint64_t offset, unsigned size)
 static void ecam_write(void *context, uint64_t offset, unsigned size, uint64_t value)
 {
 	struct watched *entry = context;
-	uint64_t at = entry->ecam_page + offset;
 
-	if (is_hidden(entry))
-		return;
-	value = permitted(entry, (uint32_t)offset, size, value);
-	physical_store(at, size < 8 ? size : 4, value);
-	if (size == 8)
-		physical_store(at + 4, 4, value >> 32);
-	notify(entry, (uint16_t)offset);
-	if (size == 8)
-		notify(entry, (uint16_t)(offset + 4));
-}
-
-/* Two bytes: a double word would write the status register too, whose bits are cleared by ones. */
-static void clear_command(const struct pci_watch *watch)
-{
-	port_lock(&port_pair);
-	port_out(CONFIG_ADDRESS, 4, config_address(watch->bus, watch->device, watch->function, PCI_COMMAND));
-	port_out(CONFIG_DATA, 2, port_in(CONFIG_DATA, 2) & ~(uint32_t)watch->command_off);
-	port_out(CONFIG_ADDRESS, 4, address);
-	port_unlock(&port_pair);
+	if (!is_hidden(entry))
+		guest_write(entry, (uint32_t)offset, size, value, put_by_ecam);
 }
 
 int pci_watch(const struct pci_watch *watch)
@@ -174,8 +215,10 @@ int pci_watch(const struct pci_watch *watch)
 			return -1;
 	}
 	watched_count++;
-	if (watch->command_off)
-		clear_command(watch);
+	if (is_hidden(entry))
+		return 0;
+	entry->memory = entry->decoding = pci_read(watch->bus, watch->device, watch->function, PCI_COMMAND) & PCI_COMMAND_MEMORY;
+	change_command(entry, watch->command_off, 0);
 	return 0;
 }
 

@@ -7,16 +7,20 @@
 #ifndef HV_CORE_PCI_H
 #define HV_CORE_PCI_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct pci_watch {
 	uint8_t bus, device, function;
 	void *context;
 	/*
-	 * After a guest write has reached the function's registers at `offset`. Any CPU,
-	 * under the watch's lock.
+	 * After a guest write that may have moved where the function decodes memory
+	 * addresses: a base address or the command register, of which `memory` is the bit
+	 * that the guest wants. Any CPU, under the watch's lock. True: the function may
+	 * decode them as they are now. Until then, and where the answer is false, it does
+	 * not, so that nobody reaches registers that nobody follows.
 	 */
-	void (*written)(void *context, uint16_t offset);
+	bool (*moved)(void *context, bool memory);
 	uint16_t command_off; /* bits of the command register that stay clear, whatever the guest writes */
 };
 
@@ -39,5 +43,6 @@ int pci_init(void);
 #define PCI_COMMAND_IO     1u
 #define PCI_COMMAND_MEMORY 2u
 #define PCI_BAR(n)         (0x10 + 4 * (n))
+#define PCI_BARS_END       PCI_BAR(6)
 
 #endif

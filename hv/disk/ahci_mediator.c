@@ -97,36 +97,29 @@ static bool hook_more(void *context, uint64_t offset)
 	return offset >= HBA_PORTS && offset % HBA_PORT_BYTES == PORT_SACT;
 }
 
-/* Where the HBA answers now, or 0 when it does not. */
 static uint64_t current_abar(const struct hba *hba)
 {
-	uint32_t command = pci_read(hba->bus, hba->device, hba->function, PCI_COMMAND);
-	uint32_t bar = pci_read(hba->bus, hba->device, hba->function, ABAR);
-
-	return command & PCI_COMMAND_MEMORY ? bar & ~(uint32_t)(PAGE - 1) : 0;
+	return pci_read(hba->bus, hba->device, hba->function, ABAR) & ~(uint32_t)(PAGE - 1);
 }
 
 /*
  * Sizing writes all ones, then the address again: both moves are followed. Where
- * the registers overlap RAM or another hook they are nowhere, until moved again.
+ * the registers would overlap RAM or another hook, or no page is left to trap them,
+ * the HBA does not decode their address until it is moved again.
  */
-static void follow_abar(struct hba *hba)
+static bool moved(void *context, bool memory)
 {
-	uint64_t abar = current_abar(hba);
+	struct hba *hba = context;
+	uint64_t abar = memory ? current_abar(hba) : 0;
 
 	if (abar == hba->abar)
-		return;
+		return abar;
 	hba->abar = 0;
 	if (!abar)
 		mmio_remove(&hba->hook);
 	else if (!mmio_place(&hba->hook, abar, hba->hook_bytes, 0))
 		hba->abar = abar;
-}
-
-static void config_written(void *context, uint16_t offset)
-{
-	if ((offset & ~3) == PCI_COMMAND || (offset & ~3) == ABAR)
-		follow_abar(context);
+	return hba->abar;
 }
 
 static bool match(const struct boot_info *info)
@@ -188,7 +181,7 @@ static int take_over(struct hba *hba)
 {
 	struct ahci_config config = {.env = &hba->env};
 	/* Some HBAs have their registers in I/O space too, behind an index port (AHCI 1.3.1, 10.14): it stays off. */
-	struct pci_watch watch = {hba->bus, hba->device, hba->function, hba, config_written, PCI_COMMAND_IO};
+	struct pci_watch watch = {hba->bus, hba->device, hba->function, hba, moved, PCI_COMMAND_IO};
 	unsigned disks = 0;
 
 	for (unsigned port = 0; port < AHCI_PORTS; port++)
@@ -201,7 +194,8 @@ static int take_over(struct hba *hba)
 	hba->env = (struct ahci_env){hba, reg_read, reg_write, guest_ram, bus_address, copy_arm, copy_disarm};
 	hba->hook = (struct mmio_hook){.name = "ahci", .context = hba, .read = hook_read, .write = hook_write,
 		.more = hook_more};
-	hba->abar = current_abar(hba);
+	if (pci_read(hba->bus, hba->device, hba->function, PCI_COMMAND) & PCI_COMMAND_MEMORY)
+		hba->abar = current_abar(hba);
 	if (!config.arena || config.arena_bytes < ahci_arena_bytes(disks) || !hba->abar || mmio_add(&hba->hook))
 		return -1;
 	/* Ports 30 and 31 lie in the second page. */
