@@ -40,5 +40,8 @@ void do_interrupt(struct fuzzer *f)
 	if ((low & (7u << 8)) == ICR_SIPI)
 		low = (low & ~0xffu) | cpu_start_vector();
 	doing(f, "interrupt", low, destination, 0);
+	/* Left out: an NMI to a CPU that is on its way from its start and has no table of handlers yet. */
+	config_lock();
 	lapic_send(destination, low);
+	config_unlock();
 }

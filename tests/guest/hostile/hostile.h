@@ -56,7 +56,10 @@ void *window_page(const struct fuzzer *f, unsigned n, uint64_t physical, uint64_
 uint64_t try_access(uint64_t address, unsigned size, bool write, uint64_t *value);
 uint64_t try_port(uint16_t port, unsigned size, bool write, uint32_t *value);
 
-/* Guards the address and data ports of PCI configuration, so that a write goes where it was meant to. */
+/*
+ * Guards the address and data ports of PCI configuration, so that a write goes
+ * where it was meant to; and is held while a CPU is started again.
+ */
 void config_lock(void);
 void config_unlock(void);
 

@@ -88,7 +88,10 @@ static void load_tables(struct cpu *cpu)
 static void begin(void (*next)(void))
 {
 	load_tables(this_cpu());
-	this_cpu()->online = 1;
+	/* Not by who starts it: until its INIT the CPU goes on with what it was doing. */
+	this_cpu()->run = NULL;
+	this_cpu()->work = NULL;
+	__atomic_store_n(&this_cpu()->online, 1, __ATOMIC_RELEASE);
 	next();
 	guest_end(true);
 }
@@ -164,8 +167,6 @@ void cpu_prepare(struct cpu *cpu, const void *real_code, uint32_t bytes)
 		.efer = (uint32_t)(EFER_LME | (rdmsr(MSR_EFER) & EFER_NXE)),
 	};
 	cpu->online = 0;
-	cpu->run = NULL;
-	cpu->work = NULL;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
