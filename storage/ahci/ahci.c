@@ -64,11 +64,12 @@ static void serve_starved(struct ahci *ahci)
 /* The device's value first; then everything it implies is collected. */
 static uint32_t read_is(struct ahci *ahci)
 {
+	uint32_t since = __atomic_load_n(&ahci->withdrawn, __ATOMIC_SEQ_CST);
 	uint32_t is = device_read(ahci, HBA_IS);
 
 	for (uint32_t rest = is & ahci->implemented; rest; rest &= rest - 1)
 		collect_port(ahci, (unsigned)__builtin_ctz(rest));
-	copy_arm_if_owed(ahci, is);
+	copy_arm_if_owed(ahci, is, since);
 	return is;
 }
 

@@ -70,14 +70,28 @@ static uint32_t refresh_fast(struct ahci *ahci, unsigned number)
 	return is;
 }
 
-/* Errors are handled by reading many registers that change by themselves: no copy then. */
-void copy_arm_if_owed(struct ahci *ahci, uint32_t is)
+static bool was_withdrawn(const struct ahci *ahci, uint32_t since)
+{
+	return __atomic_load_n(&ahci->withdrawn, __ATOMIC_SEQ_CST) != since;
+}
+
+/*
+ * Errors are handled by reading many registers that change by themselves: no copy
+ * then. Nor when another CPU has acknowledged meanwhile: these bits may be owed no
+ * more, and nobody would take the copy away. Whoever withdraws counts first and
+ * looks for copies then; here it is shown first and the count looked at then.
+ */
+void copy_arm_if_owed(struct ahci *ahci, uint32_t is, uint32_t since)
 {
 	const struct ahci_env *env = ahci->env;
 
 	if (!is || !env->copy_arm)
 		return;
 	port_lock(&ahci->lock);
+	if (was_withdrawn(ahci, since)) {
+		port_unlock(&ahci->lock);
+		return;
+	}
 	ahci->unacked |= is;
 	bool arm = ahci->ghc & GHC_IE;
 	uint32_t stale = __atomic_exchange_n(&ahci->stale, 0, __ATOMIC_RELAXED);
@@ -92,8 +106,12 @@ void copy_arm_if_owed(struct ahci *ahci, uint32_t is)
 		if (refresh_fast(ahci, (unsigned)__builtin_ctz(rest)) & IS_ERRORS)
 			arm = false;
 	port_unlock(&ahci->lock);
-	if (arm)
-		env->copy_arm(env->context);
+	if (!arm)
+		return;
+	env->copy_arm(env->context);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (was_withdrawn(ahci, since))
+		copy_disarm_self(ahci);
 }
 
 /*
@@ -122,6 +140,7 @@ void copy_acknowledge(struct ahci *ahci, uint32_t bits)
 {
 	port_lock(&ahci->lock);
 	ahci->unacked &= ~bits;
+	__atomic_add_fetch(&ahci->withdrawn, 1, __ATOMIC_SEQ_CST);
 	bool settled = !ahci->unacked;
 
 	port_unlock(&ahci->lock);
@@ -139,6 +158,7 @@ void copy_disarm_self(struct ahci *ahci)
 
 void copy_disarm_all(struct ahci *ahci)
 {
+	__atomic_add_fetch(&ahci->withdrawn, 1, __ATOMIC_SEQ_CST);
 	if (ahci->env->copy_disarm)
 		ahci->env->copy_disarm(ahci->env->context, true);
 }

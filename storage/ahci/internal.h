@@ -111,6 +111,7 @@ struct ahci {
 	uint32_t ghc; /* as it was after the guest's last write */
 	struct port_lock lock;
 	uint32_t unacked; /* IS bits shown to the guest as 1 and not written by it since */
+	uint32_t withdrawn; /* how often something was acknowledged, or the copy taken away from all; atomic */
 	uint32_t stale;   /* ports whose part of the copy is out of date but for IS, TFD, SACT, CI */
 	uint32_t *copy;   /* two pages */
 	struct pool pool;
@@ -201,7 +202,8 @@ void identify_adjust(uint16_t words[256]);
 /* copy.c: the register copy. HBA lock is taken inside. */
 void copy_show_commands(struct ahci *ahci, unsigned port);
 void copy_mark_stale(struct ahci *ahci, unsigned port);
-void copy_arm_if_owed(struct ahci *ahci, uint32_t is);
+/* `is` was read from the device after `withdrawn` was `since`. */
+void copy_arm_if_owed(struct ahci *ahci, uint32_t is, uint32_t since);
 void copy_after_port_is(struct ahci *ahci, unsigned port, uint32_t cleared);
 void copy_acknowledge(struct ahci *ahci, uint32_t bits);
 void copy_disarm_self(struct ahci *ahci);

@@ -31,6 +31,8 @@ static void copy_arm(void *context)
 {
 	struct machine *m = context;
 
+	if (m->arming)
+		m->arming(m);
 	m->armed[m->cpu] = true;
 }
 

@@ -39,6 +39,7 @@ struct machine {
 	struct ahci *ahci;
 	unsigned cpu; /* the one that is exiting */
 	bool armed[MACHINE_CPUS];
+	void (*arming)(struct machine *m); /* called when a CPU is about to be shown the copy; may be NULL */
 	uint64_t exits[MACHINE_CPUS];
 	uint64_t allocated; /* guest RAM given out by machine_ram() */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the mediator costs in trapped accesses, and that its register copy never holds a driver up. */
+#include "storage/ahci/internal.h"
 #include "tests/model/guest_ahci.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -240,6 +241,46 @@ static void polling_after_an_interrupt(void **state)
 	stop(&f);
 }
 
+/* CPU 0 ends its handler while CPU 1 is between its read of IS and the copy: at an access of its own, or at the last moment. */
+static void acknowledge(struct machine *m)
+{
+	m->hba.access = NULL;
+	m->arming = NULL;
+	m->cpu = 0;
+	machine_write(m, 0, ABAR_IS, 1);
+	m->cpu = 1;
+}
+
+static void acknowledge_after_is(void *context, uint32_t offset)
+{
+	if (offset != ABAR_IS)
+		acknowledge(context);
+}
+
+static void nobody_is_shown_what_is_acknowledged(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f, false);
+	for (int moment = 0; moment < 3; moment++) {
+		build(&f, 1, false, true);
+		guest_issue(&f.g, 0, 1);
+		hba_run(&f.m.hba);
+		f.m.hba.access_context = &f.m;
+		f.m.hba.access = moment == 1 ? acknowledge_after_is : NULL;
+		f.m.arming = moment == 2 ? acknowledge : NULL;
+		assert_int_equal(machine_read(&f.m, 1, ABAR_IS), 1);
+		assert_null(f.m.hba.access);
+		assert_null(f.m.arming);
+		assert_int_equal(f.m.armed[1], moment == 0);
+		assert_int_equal(f.m.ahci->unacked, moment == 0);
+		guest_handler(&f.g, 0);
+		assert_false(f.m.armed[1]);
+	}
+	stop(&f);
+}
+
 /* Resets are watched in registers that change by themselves: nobody may be looking at the copy. */
 static void resets_are_seen(void **state)
 {
@@ -305,6 +346,7 @@ int main(void)
 		cmocka_unit_test(a_polling_guest),
 		cmocka_unit_test(a_firmware_driver),
 		cmocka_unit_test(polling_after_an_interrupt),
+		cmocka_unit_test(nobody_is_shown_what_is_acknowledged),
 		cmocka_unit_test(resets_are_seen),
 		cmocka_unit_test(without_the_copy),
 		cmocka_unit_test(the_unprotected_neighbour),
