@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as an instruction: what the decoder takes, capstone takes with the same
- * length, and executing it touches memory only through the callbacks, by the rules.
+ * length and operands, and executing it touches memory only through the callbacks, by the rules.
  * Input: mode, when an access fails, 15 bytes of code, then register values.
  */
-#include "hv/x86/decode.h"
-#include <capstone/capstone.h>
+#include "tests/model/judge.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,24 +44,14 @@ static int store(void *context, uint64_t linear, unsigned size, uint64_t value)
 	return 0;
 }
 
-/* Vector moves are left out: capstone 4 misreads some of their prefixes. */
-static void compare_length(const uint8_t *code, enum insn_mode mode, const struct insn *insn)
+/* Length, operands, sizes. */
+static void compare(const uint8_t *code, enum insn_mode mode, const struct insn *insn)
 {
-	static const cs_mode modes[] = {CS_MODE_16, CS_MODE_32, CS_MODE_64};
-	static csh engines[3];
 	static cs_insn *theirs;
-	const uint8_t *at = code;
-	size_t left = CODE_BYTES;
-	uint64_t address = 0;
 
-	if (!engines[mode])
-		check(cs_open(CS_ARCH_X86, modes[mode], &engines[mode]) == CS_ERR_OK);
 	if (!theirs)
-		theirs = cs_malloc(engines[mode]);
-	if (insn->operation == INSN_VECTOR_LOAD || insn->operation == INSN_VECTOR_STORE)
-		return;
-	check(cs_disasm_iter(engines[mode], &at, &left, &address, theirs));
-	check(theirs->size == insn->length);
+		theirs = cs_malloc(judge_engine(mode));
+	check(!judge_insn(code, mode, insn, theirs));
 }
 
 static void execute(
@@ -111,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	check(insn.length >= 1 && insn.length <= CODE_BYTES);
 	for (size_t available = 0; available < insn.length; available++)
 		check(insn_decode(code, available, mode, &shorter) == INSN_TRUNCATED);
-	compare_length(code, mode, &insn);
+	compare(code, mode, &insn);
 	execute(&insn, mode, &toy, data, bytes);
 	return 0;
 }
