@@ -2,7 +2,8 @@
 /*
  * The mediated HBA: its registers, command lists of every kind, instructions of
  * every form. Left out: commands that write where they may, which destroy what
- * they should; reads without DMA; and addresses in RAM that this program lives in.
+ * they should; reads without DMA, of which an emulator dies in the same way as of
+ * those that hba_begin() tells of; and addresses in RAM that this program lives in.
  * Writes to the header partition are in: they are refused.
  */
 #include "tests/guest/hostile/hostile.h"
@@ -16,6 +17,7 @@
 #define PXCMD	    0x18u
 #define PXSACT	    0x34u
 #define PXCI	    0x38u
+#define ENGINE_RUNS 0x8000u
 #define ADDRESS_END 0x10u /* PxCLB to PxFBU */
 #define TABLES	    8u	  /* of 512 bytes, on a page; the lists have a page before it */
 #define TABLE_BYTES 512u
@@ -23,6 +25,7 @@
 
 static uint8_t *guarded_writes; /* a page of tables that stay as they are */
 static uint8_t *huge_table;	/* as many entries as a header can say */
+static bool medium_reads;
 
 static bool writes(uint8_t opcode)
 {
@@ -35,7 +38,11 @@ static bool writes(uint8_t opcode)
 	return false;
 }
 
-/* An emulator dies of a port that is stopped in the middle of one. */
+static bool reads_by_dma(uint8_t opcode)
+{
+	return opcode == 0x25 || opcode == 0x60 || opcode == 0xc8 || opcode == 0xc9;
+}
+
 static bool reads_by_words(uint8_t opcode)
 {
 	return opcode == 0x20 || opcode == 0x21 || opcode == 0x24 || opcode == 0x29 || opcode == 0xc4;
@@ -46,7 +53,7 @@ static uint8_t draw_opcode(struct fuzzer *f)
 	static const uint8_t common[] = {0x60, 0x25, 0xc8, 0xc9, 0x60, 0xec, 0xea, 0x2f, 0xb0, 0x42, 0xef, 0x45, 0xf4, 0xb4};
 	uint8_t opcode = one_in(f, 3) ? (uint8_t)draw(f) : common[draw_below(f, sizeof(common))];
 
-	return writes(opcode) || reads_by_words(opcode) ? 0xec : opcode;
+	return writes(opcode) || reads_by_words(opcode) || (!medium_reads && reads_by_dma(opcode)) ? 0xec : opcode;
 }
 
 static void put(uint8_t *at, uint64_t value, unsigned bytes)
@@ -90,7 +97,7 @@ static void put_fis(struct fuzzer *f, uint8_t *fis, uint8_t opcode, uint64_t lba
 	}
 }
 
-void hba_begin(void)
+void hba_begin(bool reads)
 {
 	struct fuzzer fixed = {.random = 1, .scratch = take_memory(SCRATCH_BYTES, PAGE)};
 
@@ -98,7 +105,8 @@ void hba_begin(void)
 	huge_table = take_memory(HUGE_BYTES, PAGE);
 	for (uint64_t at = 128; at < HUGE_BYTES; at += 16)
 		put_entry(&fixed, huge_table + at);
-	put_fis(&fixed, huge_table, 0x25, 0, 0);
+	put_fis(&fixed, huge_table, reads ? 0x25 : 0xec, 0, 0);
+	medium_reads = reads;
 	for (unsigned i = 0; i < TABLES; i++) {
 		uint8_t *table = guarded_writes + i * TABLE_BYTES;
 		uint64_t sectors = places.guarded_last - places.guarded_first + 1;
@@ -172,6 +180,27 @@ static uint32_t read32(uint64_t offset)
 	return (uint32_t)value;
 }
 
+static void begin_access(void)
+{
+	if (medium_reads)
+		config_lock();
+}
+
+static bool idle(void)
+{
+	return !(read32(PORTS + PXCMD) & ENGINE_RUNS) || !(read32(PORTS + PXCI) | read32(PORTS + PXSACT));
+}
+
+/* A bit of PxSACT without a command stays for good. */
+static void end_access(void)
+{
+	if (!medium_reads)
+		return;
+	if (!WAIT_UNTIL(idle(), 200000))
+		write32(PORTS + PXCMD, 0);
+	config_unlock();
+}
+
 /* A list that devices may be given: ours, another CPU's, or none of RAM. */
 static uint64_t draw_list(struct fuzzer *f)
 {
@@ -191,9 +220,10 @@ void do_hba_command(struct fuzzer *f)
 		if (slots >> i & 1)
 			make_command(f, i);
 	doing(f, "hba command", port, list, slots);
+	begin_access();
 	if (!one_in(f, 4)) {
 		write32(base + PXCMD, 0);
-		WAIT_UNTIL(!(read32(base + PXCMD) & 0xc000), 2000);
+		WAIT_UNTIL(!(read32(base + PXCMD) & 0xc000), 100000);
 		write32(base + PXCLB, (uint32_t)list);
 		write32(base + PXCLB + 4, (uint32_t)(list >> 32));
 		write32(base + PXFB, (uint32_t)received);
@@ -206,6 +236,7 @@ void do_hba_command(struct fuzzer *f)
 	WAIT_UNTIL(!(read32(base + PXCI) & slots), draw_below(f, 2000));
 	if (one_in(f, 2))
 		write32(base + PXIS, read32(base + PXIS));
+	end_access();
 }
 
 /* Left out: parts of an address, whose other parts may make one of RAM. */
@@ -221,7 +252,11 @@ void do_hba_register(struct fuzzer *f)
 		if (byte >= PORTS && byte % PORT_BYTES < ADDRESS_END)
 			write = false;
 	doing(f, write ? "hba write" : "hba read", offset, size, value);
+	if (write)
+		begin_access();
 	try_access(places.abar + offset, size, write, &value);
+	if (write)
+		end_access();
 }
 
 /* Instructions of every form that is emulated, on registers that hold no address. */
@@ -262,5 +297,7 @@ void do_hba_code(struct fuzzer *f)
 	if (forms[form][0] || forms[form][1] < 0xa4 || forms[form][1] >= 0xfe)
 		code[n++] = (uint8_t)(0x03 | (forms[form][1] >= 0xfe ? draw_below(f, 2) : bits ? 2 : draw_below(f, 8)) << 3);
 	doing(f, "hba instruction", at, forms[form][0] << 8 | forms[form][1], r.gpr[0]);
+	begin_access();
 	run_bytes(&r, code, n);
+	end_access();
 }

@@ -81,7 +81,11 @@ void do_control(struct fuzzer *f);
 void do_hypercall(struct fuzzer *f);
 void do_interrupt(struct fuzzer *f);
 
-/* Memory that all CPUs share for hba.c. */
-void hba_begin(void);
+/*
+ * hba.c. With `reads` commands that read the medium are among those that are made;
+ * then the HBA is written by one CPU at a time, which waits for the commands it has
+ * started: QEMU dies of a port that is reset under a transfer.
+ */
+void hba_begin(bool reads);
 
 #endif

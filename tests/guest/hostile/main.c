@@ -139,7 +139,7 @@ static void begin(void)
 		f->scratch = take_memory(SCRATCH_BYTES, SCRATCH_BYTES);
 		f->tables = take_memory(2 * PAGE, PAGE);
 	}
-	hba_begin();
+	hba_begin(machine.cpus == 1 || seed >> 8 & 1);
 }
 
 void guest_main(void)
