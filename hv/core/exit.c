@@ -13,17 +13,12 @@
 #include "hv/core/startup.h"
 
 /*
- * An NMI that ended the guest's run is still pending: the window takes it. It is
- * the guest's own unless we kicked; when both met in one NMI, an ICR write that
- * we saw tells.
+ * An NMI that ended the guest's run is still pending: the window takes it. Unless it
+ * was a kick of ours it came from a device, and is the guest's.
  */
 static void take_nmi(struct vcpu *vcpu, enum window window)
 {
-	enum nmi nmi = nmi_collect(vcpu, window);
-
-	if (nmi == NMI_NONE)
-		return;
-	if (__atomic_exchange_n(&vcpu->nmi_expected, 0, __ATOMIC_SEQ_CST) || nmi == NMI_GUESTS)
+	if (nmi_collect(vcpu, window) == NMI_GUESTS)
 		vcpu->nmi_pending = true;
 }
 
@@ -114,11 +109,18 @@ static void before_entry(struct vcpu *vcpu)
 		power_stop_all_cpus();
 	startup_serve(vcpu);
 	shootdown_serve(vcpu);
-	if (vcpu->nmi_pending && !vcpu->nmi_blocked && !backend->injection_pending(vcpu)) {
-		vcpu->nmi_pending = false;
-		vcpu->nmi_blocked = true;
-		backend->inject_nmi(vcpu);
+	if (__atomic_exchange_n(&vcpu->nmi_requested, 0, __ATOMIC_SEQ_CST))
+		vcpu->nmi_pending = true;
+	if (!vcpu->nmi_pending || vcpu->nmi_blocked)
+		return;
+	/* One event an entry: a kick of our own ends this one when the other has been taken. */
+	if (backend->injection_pending(vcpu)) {
+		vcpu_wake(vcpu);
+		return;
 	}
+	vcpu->nmi_pending = false;
+	vcpu->nmi_blocked = true;
+	backend->inject_nmi(vcpu);
 }
 
 static void record_exit(struct vcpu *vcpu)

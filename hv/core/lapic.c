@@ -4,6 +4,7 @@
 #include "hv/core/backend.h"
 #include "hv/core/log.h"
 #include "hv/core/mmio.h"
+#include "hv/core/shootdown.h"
 #include "hv/core/startup.h"
 
 #define ICR_NMI         0x400u
@@ -77,30 +78,50 @@ static void send_sipi(struct vcpu *vcpu, uint8_t vector)
 	startup_sipi(vcpu, vector);
 }
 
-/* INIT and SIPI in logical mode are used by nobody; they are dropped with a line. */
+/* A note for the vcpu, that merges with others as NMIs do; one that waits for its start does not get it. */
+static void send_nmi(struct vcpu *vcpu)
+{
+	if (__atomic_load_n(&vcpu->life, __ATOMIC_SEQ_CST) != VCPU_RUNNING)
+		return;
+	__atomic_store_n(&vcpu->nmi_requested, 1, __ATOMIC_SEQ_CST);
+	if (vcpu != this_vcpu())
+		vcpu_kick(vcpu);
+}
+
+static void send(struct vcpu *vcpu, uint32_t low)
+{
+	unsigned mode = low >> 8 & 7;
+
+	if (mode == DELIVER_NMI)
+		send_nmi(vcpu);
+	else if (mode == DELIVER_SIPI)
+		send_sipi(vcpu, (uint8_t)low);
+	else if (low & ICR_ASSERT)
+		startup_init(vcpu);
+}
+
+/*
+ * Whether the command is done, by vcpus and not by the APIC. INIT and SIPI in
+ * logical mode are used by nobody; they are dropped with a line. NMIs in logical
+ * mode are left to the APIC, which knows who is meant.
+ */
 static bool virtualise(uint32_t low, uint32_t destination, bool broadcast)
 {
 	unsigned mode = low >> 8 & 7, shorthand = low >> 18 & 3;
+	bool logical = shorthand == TO_DESTINATION && low & ICR_LOGICAL;
 	static uint32_t said;
 
-	if (mode != DELIVER_NMI && mode != DELIVER_INIT && mode != DELIVER_SIPI)
+	if ((mode != DELIVER_NMI && mode != DELIVER_INIT && mode != DELIVER_SIPI) || (mode == DELIVER_NMI && logical))
 		return false;
-	if (mode != DELIVER_NMI && shorthand == TO_DESTINATION && low & ICR_LOGICAL) {
+	if (logical) {
 		if (log_limited(&said))
 			log_warning("lapic: INIT or SIPI in logical mode (%x) dropped", low);
 		return true;
 	}
-	for (uint32_t i = 0; i < vcpu_count; i++) {
-		if (!addressed(vcpus[i], shorthand, destination, broadcast))
-			continue;
-		if (mode == DELIVER_NMI)
-			__atomic_store_n(&vcpus[i]->nmi_expected, 1, __ATOMIC_SEQ_CST);
-		else if (mode == DELIVER_SIPI)
-			send_sipi(vcpus[i], (uint8_t)low);
-		else if (low & ICR_ASSERT)
-			startup_init(vcpus[i]);
-	}
-	return mode != DELIVER_NMI;
+	for (uint32_t i = 0; i < vcpu_count; i++)
+		if (addressed(vcpus[i], shorthand, destination, broadcast))
+			send(vcpus[i], low);
+	return true;
 }
 
 static uint64_t page_read(void *context, uint64_t offset, unsigned size)

@@ -15,7 +15,7 @@ void vcpu_wake(struct vcpu *vcpu)
  * NMIs merge, and one of ours may arrive long after its sender has announced it.
  * A kick is taken off the account only when its NMI was certainly pending before
  * the window: until then an NMI counts as ours. So a guest is never given an NMI
- * that was not its own; in a close race it may lose one that met ours.
+ * that was not its own; in a close race it may lose one of a device that met ours.
  */
 enum nmi nmi_collect(struct vcpu *vcpu, enum window window)
 {

@@ -35,6 +35,7 @@ static void enter_init(struct vcpu *vcpu)
 	backend->reset(vcpu);
 	lapic_reset(vcpu);
 	vcpu->nmi_pending = vcpu->nmi_blocked = false;
+	__atomic_store_n(&vcpu->nmi_requested, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&vcpu->life, VCPU_WAIT_FOR_SIPI, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&vcpu->in_guest, 0, __ATOMIC_SEQ_CST);
 }

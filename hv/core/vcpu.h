@@ -90,7 +90,7 @@ struct vcpu {
 	uint32_t init_pending;  /* an INIT was sent */
 	uint32_t sipi_pending;  /* vector, or SIPI_NONE */
 	bool system_started;    /* ... sent by the system, not by the firmware */
-	uint32_t nmi_expected;  /* NMIs that guests sent here by ICR and we passed on */
+	uint32_t nmi_requested; /* guests sent an NMI here by the trapped ICR */
 
 	bool nmi_pending, nmi_blocked; /* the guest's own */
 	uint8_t breakpoints;           /* hit by the instruction that we carry out, see retire.h */
