@@ -13,6 +13,8 @@ enum {
 	FADT_RESET_REGISTER = 116,
 	FADT_RESET_VALUE = 128,
 };
+#define MADT_STRUCTURES      44
+#define MADT_IO_APIC         1
 #define FADT_RESET_SUPPORTED (1u << 10)
 #define ADDRESS_SPACE_IO     1
 #define BYTE_PREFIX          0x0a
@@ -27,6 +29,16 @@ static void read_mcfg(const struct acpi_header *mcfg, struct acpi_facts *out)
 		out->ecam_first_bus = (uint8_t)acpi_field(mcfg, at + 10, 1);
 		out->ecam_last_bus = (uint8_t)acpi_field(mcfg, at + 11, 1);
 	}
+}
+
+/* Structures of a type and a length each, from byte 44 (ACPI 5.2.12). */
+static void read_madt(const struct acpi_header *madt, struct acpi_facts *out)
+{
+	uint32_t bytes;
+
+	for (uint32_t at = MADT_STRUCTURES; (bytes = (uint32_t)acpi_field(madt, at + 1, 1)) >= 2; at += bytes)
+		if (acpi_field(madt, at, 1) == MADT_IO_APIC && out->io_apics < ACPI_MAX_IO_APICS)
+			out->io_apic[out->io_apics++] = acpi_field(madt, at + 4, 4);
 }
 
 /* The first element is SLP_TYPa: an integer of one byte, ZeroOp or OneOp. */
@@ -61,6 +73,8 @@ static void read_table(struct acpi_header *table, void *out)
 		read_mcfg(table, out);
 	else if (acpi_is(table, "FACP"))
 		read_fadt(table, out);
+	else if (acpi_is(table, "APIC"))
+		read_madt(table, out);
 	else if (acpi_is(table, "DSDT") || acpi_is(table, "SSDT"))
 		read_off_types(table, out);
 }

@@ -6,6 +6,7 @@
 #include "hv/core/host.h"
 #include "hv/core/hypercall_exit.h"
 #include "hv/core/image.h"
+#include "hv/core/ioapic.h"
 #include "hv/core/iommu.h"
 #include "hv/core/keys.h"
 #include "hv/core/lapic.h"
@@ -71,7 +72,7 @@ static int64_t start_parts(const struct boot_info *info)
 		return HV_START_SELF_TEST;
 	msr_init();
 	hypercall_init(info);
-	if (lapic_init(info->policy.icr == BOOT_ICR_FAST) || pci_init() || power_init())
+	if (lapic_init(info->policy.icr == BOOT_ICR_FAST) || ioapic_init() || pci_init() || power_init())
 		return HV_START_MEMORY;
 
 	int error = iommu_hide(info->acpi_rsdp);

@@ -44,7 +44,7 @@ static void acpi_table(uint64_t address, const char *signature, uint32_t length)
 	put_number(address + 4, length, 4);
 }
 
-/* MCFG, FADT and a DSDT with three sleep states, by XSDT. */
+/* MCFG, FADT, MADT and a DSDT with three sleep states, by XSDT. */
 static void build_acpi(bool ecam)
 {
 	static const uint8_t sleep_states[] = {
@@ -53,14 +53,17 @@ static void build_acpi(bool ecam)
 		0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x00, 0, 0, 0, 0,
 		0, 0, 0, 0, 0, 0, 0, 0,
 	};
+	/* A local APIC, then the I/O APIC with id 5. */
+	static const uint8_t apics[] = {0, 8, 0, 0, 1, 0, 0, 0, 1, 12, 5, 0, 0x00, 0x00, 0xc0, 0xfe, 0, 0, 0, 0};
 
 	put(ACPI, "RSD PTR ", 8);
 	put_number(ACPI + 15, 2, 1);
 	put_number(ACPI + 20, 36, 4);
 	put_number(ACPI + 24, ACPI + 0x1000, 8);
-	acpi_table(ACPI + 0x1000, "XSDT", 36 + (ecam ? 16 : 8));
+	acpi_table(ACPI + 0x1000, "XSDT", 36 + (ecam ? 24 : 16));
 	put_number(ACPI + 0x1000 + 36, ACPI + 0x2000, 8);
-	put_number(ACPI + 0x1000 + 44, ACPI + 0x3000, 8);
+	put_number(ACPI + 0x1000 + 44, ACPI + 0x5000, 8);
+	put_number(ACPI + 0x1000 + 52, ACPI + 0x3000, 8);
 	acpi_table(ACPI + 0x2000, "FACP", 244);
 	put_number(ACPI + 0x2000 + 40, ACPI + 0x4000, 4);
 	put_number(ACPI + 0x2000 + 64, PM1_CONTROL, 4);
@@ -70,6 +73,8 @@ static void build_acpi(bool ecam)
 	put_number(ACPI + 0x2000 + 128, NAMED_VALUE, 1);
 	acpi_table(ACPI + 0x3000, "MCFG", 60);
 	put_number(ACPI + 0x3000 + 44, ECAM, 8);
+	acpi_table(ACPI + 0x5000, "APIC", 44 + sizeof(apics));
+	put(ACPI + 0x5000 + 44, apics, sizeof(apics));
 	acpi_table(ACPI + 0x4000, "DSDT", 36 + sizeof(sleep_states));
 	put(ACPI + 0x4000 + 36, sleep_states, sizeof(sleep_states));
 }

@@ -155,6 +155,14 @@ static uint8_t *registers(uint64_t address, unsigned size)
 	return NULL;
 }
 
+/* The I/O APIC's register at `address`, or NULL. */
+static uint32_t *io_apic(uint64_t address)
+{
+	if (address == IO_APIC)
+		return &platform.io_apic_index;
+	return address == IO_APIC + 0x10 ? &platform.io_apic[platform.io_apic_index & 0xff] : NULL;
+}
+
 uint64_t physical_load(uint64_t address, unsigned size)
 {
 	uint64_t value = UINT64_MAX;
@@ -167,6 +175,8 @@ uint64_t physical_load(uint64_t address, unsigned size)
 		memcpy(&value, registers(address, size), size);
 	else if (address - LAPIC_REGISTERS < 4096)
 		value = cpu_lapic_read((uint32_t)(address - LAPIC_REGISTERS));
+	else if (io_apic(address))
+		value = *io_apic(address);
 	else
 		platform.nowhere++;
 	return size == 8 ? value : value & ((1ull << 8 * size) - 1);
@@ -186,6 +196,8 @@ void physical_store(uint64_t address, unsigned size, uint64_t value)
 		memcpy(registers(address, size), &value, size);
 	else if (address - LAPIC_REGISTERS < 4096)
 		cpu_lapic_write((uint32_t)(address - LAPIC_REGISTERS), (uint32_t)value);
+	else if (io_apic(address))
+		*io_apic(address) = (uint32_t)value;
 	else
 		platform.nowhere++;
 }

@@ -20,6 +20,7 @@
 #define ECAM	       0xe0000000ull /* of bus 0 */
 #define DEVICE_PAGE    0xfd000000ull /* registers of a device that nobody hooks, and stay as written */
 #define LAPIC_REGISTERS 0xfee00000ull
+#define IO_APIC	       0xfec00000ull /* its index at 0, the register at 10h */
 #define FUNCTION_DEVICE 31u /* the PCI function: 0:1f.2 */
 #define FUNCTION_NUMBER 2u
 #define PM1_CONTROL    0x604u
@@ -43,6 +44,7 @@ extern struct platform {
 	uint32_t config_address;
 	uint8_t config[4096]; /* of the function; BAR 5 is of 4 KiB */
 	uint8_t device[4096];
+	uint32_t io_apic[256], io_apic_index;
 	unsigned nowhere; /* accesses to addresses where nothing is */
 } platform;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * INITs its CPUs at random moments, whatever they are doing, and starts them again;
- * then each must still be beneath (bare: must just work). Options: `seconds`;
+ * then each must still be beneath (bare: must just work). At the end an interrupt line does. Options: `seconds`;
  * `firmware` for the firmware's own starts before that; `seed`.
  */
 #include "tests/guest/cpus/states.h"
@@ -118,5 +118,8 @@ void guest_main(void)
 		total += rounds[i];
 	}
 	print("rounds = %lu\n", total);
+	print("line = %s\n", line_inits(cpus[1]) ? "stops the cpu" : "does nothing");
+	restart(cpus[1], STATE_RUNS);
+	check(cpus[1], STATE_RUNS);
 	guest_end(true);
 }

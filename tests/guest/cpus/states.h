@@ -30,4 +30,7 @@ void states_begin(void);
 /* Brings a CPU that has no work into the state, or on the way to it: the CPU ends in it only by INIT. */
 void state_enter(struct cpu *cpu, enum state state);
 
+/* line.c: whether an interrupt line that sends INIT stops `cpu`, which has no work before, and has some afterwards. */
+bool line_inits(struct cpu *cpu);
+
 #endif

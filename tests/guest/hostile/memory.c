@@ -6,6 +6,7 @@
 
 #define IOAPIC		0xfec00000ull
 #define IOAPIC_DATA	0x10
+#define IOAPIC_INIT	5u
 #define HPET		0xfed00000ull
 #define HPET_TIMERS	0x100u
 #define FLASH		0xffc00000ull
@@ -40,13 +41,13 @@ static bool lapic_filter(uint64_t offset, unsigned size, uint64_t *value)
 	return true;
 }
 
-/* Left out: interrupts but fixed ones and those of lowest priority: INIT would not come by the command register. */
+/* Left out: SMIs, NMIs and what is reserved; INIT is not, it must not come this way. */
 static bool ioapic_filter(uint64_t offset, unsigned size, uint64_t *value)
 {
 	if (size != 4 || offset % 4)
 		return false;
 	if (offset == IOAPIC_DATA)
-		*value = safe_vector((uint32_t)*value) & ~(6u << 8);
+		*value = safe_vector((uint32_t)*value) & ~((*value >> 8 & 7) == IOAPIC_INIT ? 0 : 6u << 8);
 	return true;
 }
 

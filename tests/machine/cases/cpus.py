@@ -95,3 +95,4 @@ def guest_cpus():
 		few = [state for state in STATES + ("hypercall",) * beneath if int(facts[state]) < 3]
 		assert not few, f"too few rounds: {facts}"
 		assert not beneath or facts["firmware cpus"] == "4", facts
+		assert facts["line"] == ("does nothing" if beneath else "stops the cpu"), facts
