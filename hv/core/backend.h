@@ -41,8 +41,12 @@ struct cpu_backend {
 	void (*inject_exception)(struct vcpu *vcpu, enum exception vector, bool has_error, uint32_t error);
 	void (*inject_page_fault)(struct vcpu *vcpu, uint64_t address, uint32_t error);
 	bool (*injection_pending)(struct vcpu *vcpu);
-	void (*inject_nmi)(struct vcpu *vcpu); /* also arranges for EXIT_NMI_DONE */
-	void (*nmi_done)(struct vcpu *vcpu);
+	void (*inject_nmi)(struct vcpu *vcpu);
+	/* Whether there is EXIT_NMI_DONE before each IRET. */
+	void (*watch_iret)(struct vcpu *vcpu, bool on);
+	/* Asks for EXIT_STEP after the next instruction, which is then given to `stepped`: what is the guest's own #DB, it gets. */
+	void (*step)(struct vcpu *vcpu);
+	void (*stepped)(struct vcpu *vcpu);
 	/* #DB as a trap: `causes` are the bits of DR6. */
 	void (*inject_debug)(struct vcpu *vcpu, uint64_t causes);
 	/* The instruction at rip has been emulated: drop the interrupt shadow and RF. Callers: hv/core/retire.c. */

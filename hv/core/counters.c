@@ -12,6 +12,7 @@ const char counter_names[COUNTERS][COUNTER_NAME_BYTES] = {
 	[EXIT_SMI] = "smi",
 	[EXIT_INIT] = "init",
 	[EXIT_NMI_DONE] = "nmi-done",
+	[EXIT_STEP] = "step",
 	[EXIT_UNDEFINED] = "undefined-instruction",
 	[EXIT_INVALIDATE] = "invd",
 	[EXIT_SHUTDOWN] = "triple-fault",

@@ -7,24 +7,15 @@
 #include "hv/core/log.h"
 #include "hv/core/mmio.h"
 #include "hv/core/msr.h"
+#include "hv/core/nmi.h"
 #include "hv/core/panic.h"
 #include "hv/core/power.h"
 #include "hv/core/shootdown.h"
 #include "hv/core/startup.h"
 
-/*
- * An NMI that ended the guest's run is still pending: the window takes it. Unless it
- * was a kick of ours it came from a device, and is the guest's.
- */
-static void take_nmi(struct vcpu *vcpu, enum window window)
-{
-	if (nmi_collect(vcpu, window) == NMI_GUESTS)
-		vcpu->nmi_pending = true;
-}
-
 static void nmi_exit(struct vcpu *vcpu)
 {
-	take_nmi(vcpu, WINDOW_PASS);
+	nmi_take(vcpu, WINDOW_PASS);
 }
 
 /*
@@ -34,13 +25,12 @@ static void nmi_exit(struct vcpu *vcpu)
  */
 static void smi_exit(struct vcpu *vcpu)
 {
-	take_nmi(vcpu, WINDOW_GUEST_REGISTERS);
+	nmi_take(vcpu, WINDOW_GUEST_REGISTERS);
 }
 
-static void nmi_done_exit(struct vcpu *vcpu)
+static void step_exit(struct vcpu *vcpu)
 {
-	vcpu->nmi_blocked = false;
-	backend->nmi_done(vcpu);
+	backend->stepped(vcpu);
 }
 
 static void undefined_exit(struct vcpu *vcpu)
@@ -93,7 +83,8 @@ static void (*const handlers[EXIT_REASONS])(struct vcpu *) = {
 	[EXIT_NMI] = nmi_exit,
 	[EXIT_SMI] = smi_exit,
 	[EXIT_INIT] = init_exit,
-	[EXIT_NMI_DONE] = nmi_done_exit,
+	[EXIT_NMI_DONE] = nmi_handler_ends,
+	[EXIT_STEP] = step_exit,
 	[EXIT_UNDEFINED] = undefined_exit,
 	[EXIT_INVALIDATE] = invalidate_exit,
 	[EXIT_SHUTDOWN] = shutdown_exit,
@@ -109,18 +100,7 @@ static void before_entry(struct vcpu *vcpu)
 		power_stop_all_cpus();
 	startup_serve(vcpu);
 	shootdown_serve(vcpu);
-	if (__atomic_exchange_n(&vcpu->nmi_requested, 0, __ATOMIC_SEQ_CST))
-		vcpu->nmi_pending = true;
-	if (!vcpu->nmi_pending || vcpu->nmi_blocked)
-		return;
-	/* One event an entry: a kick of our own ends this one when the other has been taken. */
-	if (backend->injection_pending(vcpu)) {
-		vcpu_wake(vcpu);
-		return;
-	}
-	vcpu->nmi_pending = false;
-	vcpu->nmi_blocked = true;
-	backend->inject_nmi(vcpu);
+	nmi_serve(vcpu);
 }
 
 static void record_exit(struct vcpu *vcpu)

@@ -4,7 +4,7 @@
 #include "hv/core/backend.h"
 #include "hv/core/log.h"
 #include "hv/core/mmio.h"
-#include "hv/core/shootdown.h"
+#include "hv/core/nmi.h"
 #include "hv/core/startup.h"
 
 #define ICR_NMI         0x400u
@@ -17,6 +17,7 @@
 #define BASE_BOOT_CPU   (1ull << 8)
 #define BASE_MODE       (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
 #define CPUID_X2APIC    (1u << 21)
+#define DFR_FLAT        0xfu /* of bits 31:28 */
 
 enum { DELIVER_NMI = 4, DELIVER_INIT = 5, DELIVER_SIPI = 6 };
 enum { TO_DESTINATION, TO_SELF, TO_ALL, TO_OTHERS };
@@ -44,8 +45,31 @@ void lapic_send_nmi(uint32_t apic_id)
 	lapic_page_write(LAPIC_ICR_HIGH, guest_high);
 }
 
-static bool addressed(const struct vcpu *vcpu, unsigned shorthand, uint32_t destination, bool broadcast)
+void lapic_note_logical(struct vcpu *vcpu)
 {
+	if (lapic_x2apic())
+		return;
+	__atomic_store_n(&vcpu->logical_id, lapic_page_read(LAPIC_LDR), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&vcpu->logical_format, lapic_page_read(LAPIC_DFR), __ATOMIC_SEQ_CST);
+}
+
+/* APM 16.6.1 and, for x2APIC, 16.13: a set of CPUs in each cluster; the flat model has one cluster of eight. */
+static bool logically_addressed(const struct vcpu *vcpu, uint32_t destination)
+{
+	if (lapic_x2apic())
+		return vcpu->apic_id >> 4 == destination >> 16 && destination >> (vcpu->apic_id & 15) & 1;
+
+	uint32_t id = __atomic_load_n(&vcpu->logical_id, __ATOMIC_SEQ_CST) >> 24;
+
+	if (__atomic_load_n(&vcpu->logical_format, __ATOMIC_SEQ_CST) >> 28 == DFR_FLAT)
+		return id & destination;
+	return id >> 4 == destination >> 4 && id & destination & 15;
+}
+
+static bool addressed(const struct vcpu *vcpu, uint32_t low, uint32_t destination, bool broadcast)
+{
+	unsigned shorthand = low >> 18 & 3;
+
 	switch (shorthand) {
 	case TO_SELF:
 		return vcpu == this_vcpu();
@@ -54,6 +78,8 @@ static bool addressed(const struct vcpu *vcpu, unsigned shorthand, uint32_t dest
 	case TO_OTHERS:
 		return vcpu != this_vcpu();
 	}
+	if (low & ICR_LOGICAL && !broadcast)
+		return logically_addressed(vcpu, destination);
 	return broadcast || vcpu->apic_id == destination;
 }
 
@@ -78,48 +104,33 @@ static void send_sipi(struct vcpu *vcpu, uint8_t vector)
 	startup_sipi(vcpu, vector);
 }
 
-/* A note for the vcpu, that merges with others as NMIs do; one that waits for its start does not get it. */
-static void send_nmi(struct vcpu *vcpu)
-{
-	if (__atomic_load_n(&vcpu->life, __ATOMIC_SEQ_CST) != VCPU_RUNNING)
-		return;
-	__atomic_store_n(&vcpu->nmi_requested, 1, __ATOMIC_SEQ_CST);
-	if (vcpu != this_vcpu())
-		vcpu_kick(vcpu);
-}
-
 static void send(struct vcpu *vcpu, uint32_t low)
 {
 	unsigned mode = low >> 8 & 7;
 
 	if (mode == DELIVER_NMI)
-		send_nmi(vcpu);
+		nmi_send(vcpu);
 	else if (mode == DELIVER_SIPI)
 		send_sipi(vcpu, (uint8_t)low);
 	else if (low & ICR_ASSERT)
 		startup_init(vcpu);
 }
 
-/*
- * Whether the command is done, by vcpus and not by the APIC. INIT and SIPI in
- * logical mode are used by nobody; they are dropped with a line. NMIs in logical
- * mode are left to the APIC, which knows who is meant.
- */
+/* Whether the command is done, by vcpus and not by the APIC. INIT and SIPI in logical mode are used by nobody. */
 static bool virtualise(uint32_t low, uint32_t destination, bool broadcast)
 {
 	unsigned mode = low >> 8 & 7, shorthand = low >> 18 & 3;
-	bool logical = shorthand == TO_DESTINATION && low & ICR_LOGICAL;
 	static uint32_t said;
 
-	if ((mode != DELIVER_NMI && mode != DELIVER_INIT && mode != DELIVER_SIPI) || (mode == DELIVER_NMI && logical))
+	if (mode != DELIVER_NMI && mode != DELIVER_INIT && mode != DELIVER_SIPI)
 		return false;
-	if (logical) {
+	if (mode != DELIVER_NMI && shorthand == TO_DESTINATION && low & ICR_LOGICAL) {
 		if (log_limited(&said))
 			log_warning("lapic: INIT or SIPI in logical mode (%x) dropped", low);
 		return true;
 	}
 	for (uint32_t i = 0; i < vcpu_count; i++)
-		if (addressed(vcpus[i], shorthand, destination, broadcast))
+		if (addressed(vcpus[i], low, destination, broadcast))
 			send(vcpus[i], low);
 	return true;
 }
@@ -149,6 +160,8 @@ static void page_write(void *context, uint64_t offset, unsigned size, uint64_t v
 			return;
 	}
 	lapic_page_write(offset, (uint32_t)value);
+	if (offset == LAPIC_LDR || offset == LAPIC_DFR)
+		lapic_note_logical(this_vcpu());
 }
 
 /*

@@ -21,6 +21,9 @@ void lapic_started(struct vcpu *vcpu);
 /* What INIT does to the APIC of this CPU. */
 void lapic_reset(struct vcpu *vcpu);
 
+/* Takes note of how logical destinations name this CPU: at its start, and when its registers have changed. */
+void lapic_note_logical(struct vcpu *vcpu);
+
 /* A fixed-function NMI to one CPU; the guest's ICR is as before afterwards. */
 void lapic_send_nmi(uint32_t apic_id);
 

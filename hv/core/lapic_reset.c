@@ -53,6 +53,7 @@ void lapic_reset(struct vcpu *vcpu)
 	if (!lapic_x2apic()) {
 		lapic_set(LAPIC_LDR, 0);
 		lapic_set(LAPIC_DFR, UINT32_MAX);
+		lapic_note_logical(vcpu);
 	}
 	lapic_set(LAPIC_ERROR, 0);
 	lapic_set(LAPIC_ERROR, 0);

@@ -121,6 +121,7 @@ void start_cpu(uint32_t cpu, uint64_t rsp, uint64_t rip)
 	read_selectors(&launch.es, &launch.cs, &launch.ss, &launch.ds);
 	host_enter();
 	backend->start(vcpu, &launch);
+	lapic_note_logical(vcpu);
 	vcpu->online = true;
 	vcpu_loop(vcpu);
 }

@@ -3,6 +3,7 @@
 #include "hv/core/backend.h"
 #include "hv/core/lapic.h"
 #include "hv/core/log.h"
+#include "hv/core/nmi.h"
 #include "hv/core/power.h"
 #include "hv/core/shootdown.h"
 
@@ -34,8 +35,7 @@ static void enter_init(struct vcpu *vcpu)
 		power_reset("INIT on the boot CPU");
 	backend->reset(vcpu);
 	lapic_reset(vcpu);
-	vcpu->nmi_pending = vcpu->nmi_blocked = false;
-	__atomic_store_n(&vcpu->nmi_requested, 0, __ATOMIC_SEQ_CST);
+	nmi_reset(vcpu);
 	__atomic_store_n(&vcpu->life, VCPU_WAIT_FOR_SIPI, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&vcpu->in_guest, 0, __ATOMIC_SEQ_CST);
 }
@@ -57,6 +57,8 @@ void startup_serve(struct vcpu *vcpu)
 			nmi_collect(vcpu, WINDOW_HALT);
 			continue;
 		}
+		/* An NMI that came before the start is void, as the INIT before. */
+		nmi_reset(vcpu);
 		backend->startup(vcpu, (uint8_t)vector);
 		__atomic_store_n(&vcpu->life, VCPU_RUNNING, __ATOMIC_SEQ_CST);
 		log_debug("cpu %u: started at %x000", vcpu->index, vector);

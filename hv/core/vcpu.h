@@ -27,6 +27,7 @@ enum exit_reason {
 	EXIT_NMI_DONE,  /* the guest's NMI handler returns */
 	EXIT_UNDEFINED, /* an instruction the guest's processor does not have */
 	EXIT_INVALIDATE, /* INVD */
+	EXIT_STEP,      /* an instruction that we asked to see the end of */
 	EXIT_SHUTDOWN,  /* triple fault */
 	EXIT_INVALID,   /* the processor refused the guest's state */
 	EXIT_OTHER,
@@ -90,9 +91,12 @@ struct vcpu {
 	uint32_t init_pending;  /* an INIT was sent */
 	uint32_t sipi_pending;  /* vector, or SIPI_NONE */
 	bool system_started;    /* ... sent by the system, not by the firmware */
-	uint32_t nmi_requested; /* guests sent an NMI here by the trapped ICR */
+	uint32_t nmi_requested; /* an NMI was sent by ICR */
 
-	bool nmi_pending, nmi_blocked; /* the guest's own */
+	bool nmi_pending, nmi_blocked; /* the guest's own, see nmi.c */
+	bool nmi_returning;            /* the handler's IRET is next: where it stands */
+	uint64_t nmi_return_rip, nmi_return_rsp;
+	uint32_t logical_id, logical_format; /* its LDR and DFR, as far as the guest wrote them */
 	uint8_t breakpoints;           /* hit by the instruction that we carry out, see retire.h */
 	uint32_t host_nmis;            /* counted by the host's NMI handler */
 	bool stopped;                  /* it runs nothing any more, for good */

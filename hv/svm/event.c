@@ -29,16 +29,47 @@ bool svm_injection_pending(struct vcpu *vcpu)
 	return vmcb_of(vcpu)->event_injection & VMCB_EVENT_VALID;
 }
 
-/* NMIs stay masked until the handler's IRET, which is intercepted to see it. */
 void svm_inject_nmi(struct vcpu *vcpu)
+{
+	vmcb_of(vcpu)->event_injection = VMCB_EVENT_VALID | VMCB_EVENT_NMI | EXCEPTION_NMI;
+}
+
+void svm_watch_iret(struct vcpu *vcpu, bool on)
 {
 	struct vmcb *vmcb = vmcb_of(vcpu);
 
-	vmcb->event_injection = VMCB_EVENT_VALID | VMCB_EVENT_NMI | EXCEPTION_NMI;
-	vmcb->intercepts1 |= VMCB_IRET;
+	vmcb->intercepts1 = on ? vmcb->intercepts1 | VMCB_IRET : vmcb->intercepts1 & ~VMCB_IRET;
 }
 
-void svm_nmi_done(struct vcpu *vcpu)
+/* By the trap flag, whose #DB is intercepted for this once. */
+void svm_step(struct vcpu *vcpu)
 {
-	vmcb_of(vcpu)->intercepts1 &= ~VMCB_IRET;
+	struct svm_state *svm = vcpu->backend;
+
+	if (svm->vmcb.exceptions & 1u << EXCEPTION_DB)
+		return;
+	svm->vmcb.exceptions |= 1u << EXCEPTION_DB;
+	svm->step_dr6 = svm->vmcb.dr6;
+	svm->step_rip = vcpu->rip;
+	svm->step_by_guest = vcpu->rflags & RFLAGS_TF;
+	vcpu->rflags |= RFLAGS_TF;
+}
+
+/*
+ * The instruction may have loaded the flags (IRET): only where none has been executed
+ * is the trap flag ours to clear.
+ */
+void svm_stepped(struct vcpu *vcpu)
+{
+	struct svm_state *svm = vcpu->backend;
+	uint64_t causes = svm->vmcb.dr6 & DR6_BREAKPOINTS;
+
+	svm->vmcb.exceptions &= ~(1u << EXCEPTION_DB);
+	if (!svm->step_by_guest) {
+		svm->vmcb.dr6 = (svm->vmcb.dr6 & ~DR6_BS) | (svm->step_dr6 & DR6_BS);
+		if (vcpu->rip == svm->step_rip)
+			vcpu->rflags &= ~RFLAGS_TF;
+	}
+	if (svm->step_by_guest || causes & ~svm->step_dr6)
+		svm_inject_exception(vcpu, EXCEPTION_DB, false, 0);
 }

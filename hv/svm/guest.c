@@ -79,6 +79,7 @@ void svm_reset(struct vcpu *vcpu)
 	vmcb->event_injection = 0;
 	vmcb->interrupt_state = 0;
 	vmcb->intercepts1 &= ~VMCB_IRET;
+	vmcb->exceptions = 0;
 	svm_vmload(vmcb);
 	svm_backend.flush(vcpu);
 }

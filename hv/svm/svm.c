@@ -115,6 +115,8 @@ static enum exit_reason reason_of(uint64_t code)
 		return EXIT_INIT;
 	case VMEXIT_CPUID:
 		return EXIT_CPUID;
+	case VMEXIT_DEBUG:
+		return EXIT_STEP;
 	case VMEXIT_IRET:
 		return EXIT_NMI_DONE;
 	case VMEXIT_INVD:
@@ -209,7 +211,9 @@ const struct cpu_backend svm_backend = {
 	.inject_debug = svm_inject_debug,
 	.injection_pending = svm_injection_pending,
 	.inject_nmi = svm_inject_nmi,
-	.nmi_done = svm_nmi_done,
+	.watch_iret = svm_watch_iret,
+	.step = svm_step,
+	.stepped = svm_stepped,
 	.retired = svm_retired,
 	.reset = svm_reset,
 	.startup = svm_startup,

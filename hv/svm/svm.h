@@ -10,6 +10,9 @@
 struct svm_state {
 	struct vmcb vmcb;
 	uint8_t host_save[4096]; /* VM_HSAVE_PA */
+	/* As they were before svm_step() */
+	uint64_t step_dr6, step_rip;
+	bool step_by_guest;
 };
 
 /* Permission maps (APM 15.10, 15.11), shared by all CPUs. */
@@ -42,7 +45,9 @@ void svm_inject_page_fault(struct vcpu *vcpu, uint64_t address, uint32_t error);
 void svm_inject_debug(struct vcpu *vcpu, uint64_t causes);
 bool svm_injection_pending(struct vcpu *vcpu);
 void svm_inject_nmi(struct vcpu *vcpu);
-void svm_nmi_done(struct vcpu *vcpu);
+void svm_watch_iret(struct vcpu *vcpu, bool on);
+void svm_step(struct vcpu *vcpu);
+void svm_stepped(struct vcpu *vcpu);
 
 /* permission.c */
 void svm_trap_port(uint16_t first, uint16_t last);

@@ -92,6 +92,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 #define VMCB_TLB_FLUSH_ALL 1u
 
 enum vmexit {
+	VMEXIT_DEBUG = 0x41, /* #DB */
 	VMEXIT_NMI = 0x61,
 	VMEXIT_SMI = 0x62,
 	VMEXIT_INIT = 0x63,
