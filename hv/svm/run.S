@@ -98,15 +98,16 @@ svm_smi_window:
  * Lets a pending NMI reach the host's handler. PAUSE, not NOP: some emulators
  * look for events only where a translated block is left. With `halt` it sleeps
  * until an NMI comes; one that comes before HLT makes the handler skip it, by
- * moving a return address inside [svm_window_halt, svm_window_end) to the end.
+ * moving a return address inside [svm_window_halt, svm_window_end) to the end: it
+ * begins right behind STGI, where an NMI that is pending is taken.
  */
 	.globl svm_nmi_window, svm_window_halt, svm_window_end
 	.hidden svm_nmi_window, svm_window_halt, svm_window_end
 svm_nmi_window:
 	stgi
+svm_window_halt:
 	test %dil, %dil
 	jz svm_window_end
-svm_window_halt:
 	pause
 	hlt
 svm_window_end:

@@ -8,6 +8,7 @@
 #include "tests/guest/lib/lapic.h"
 
 #define MAX_DELAY_US 600
+#define INIT_US      150
 #define START_US     5000000
 
 static uint64_t own, own_bytes;
@@ -74,9 +75,10 @@ static void restart(struct cpu *victim, enum state was)
 {
 	cpu_prepare(victim, NULL, 0);
 	send_inits(victim);
-	wait_us(random_below(3) ? random_below(MAX_DELAY_US) : 0);
+	/* About as long as an INIT takes, half of the time: the SIPI meets a CPU that is about to wait for it. */
+	wait_us(random_below(2) ? random_below(MAX_DELAY_US) : random_below(INIT_US));
 	lapic_send(victim->apic_id, ICR_SIPI | ICR_ASSERT | cpu_start_vector());
-	if (random_below(2))
+	if (!random_below(4))
 		lapic_send(victim->apic_id, ICR_SIPI | ICR_ASSERT | cpu_start_vector());
 	if (!WAIT_UNTIL(victim->online, START_US))
 		guest_fail("cpu %u (%s when its INIT came) does not start again", victim->index, state_names[was]);
