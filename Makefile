@@ -48,7 +48,7 @@ FUZZ_CFLAGS := -std=gnu11 -g -Itests/core/include -I. -O1 -D_GNU_SOURCE -fsaniti
 LIBCRYPTO := /usr/lib/x86_64-linux-gnu/libcrypto.a
 LIBARGON2 := /usr/lib/x86_64-linux-gnu/libargon2.a
 
-.PHONY: all help deps check guest test coverage demo run bench fuzz clean image efi tool sign format tools
+.PHONY: all help deps check guest test coverage demo run bench fuzz soak clean image efi tool sign format tools
 all: efi tool
 
 help:
@@ -59,6 +59,7 @@ help:
 	'make check   host tests only, with sanitizers                (T=name for one)' \
 	'make coverage every test again, counting the lines that run; fails below 85 %' \
 	'make fuzz    a minute of each fuzzer                         (T=name, SECONDS_EACH=60)' \
+	'make soak    fuzzers and stress guests with fresh seeds      (MINUTES=30)' \
 	'make bench   every figure, written to docs/benchmarks.md and build/bench.json' \
 	'make efi     build/underseal.efi        make tool  build/underseal' \
 	'make sign    build/underseal-signed.efi for Secure Boot      (KEY=key.pem CERT=cert.pem)' \
@@ -183,6 +184,11 @@ $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(B)/fuzz/libfuzz.a
 SECONDS_EACH ?= 60
 fuzz: $(patsubst %,$(B)/fuzz/%,$(if $(T),$(filter $(T) fuzz_$(T),$(FUZZERS)),$(FUZZERS)))
 	@bash tests/fuzz/run.sh $(SECONDS_EACH) $^
+
+# Long runs, bounded: not among the tests.
+MINUTES ?= 30
+soak: $(FUZZERS:%=$(B)/fuzz/%) efi tool guest
+	@$(PYTHON) -u tests/machine/soak.py $(MINUTES) $(FUZZERS:%=$(B)/fuzz/%)
 
 # ---- machines ------------------------------------------------------------------------------------------
 test: $(if $(filter $(T) test_$(T),$(UNITS)),check,$(if $(T),,check) efi tool guest)

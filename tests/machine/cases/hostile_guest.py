@@ -52,3 +52,8 @@ def fuzz(name, cpus, options):
 @case("a guest that does everything at random on one CPU: it goes on, and the disk stays whole", cost=4)
 def hostile_guest():
 	fuzz("hostile-guest", 1, {})
+
+
+@case("the same on four CPUs, that interrupt and start each other", cost=5)
+def hostile_guest_cpus():
+	fuzz("hostile-guest-cpus", 4, {"steps": 2000})
