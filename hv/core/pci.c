@@ -113,6 +113,8 @@ static void change_command(const struct watched *entry, uint16_t off, uint16_t o
 
 static void decode(struct watched *entry, bool on)
 {
+	if (entry->decoding && !on && entry->watch.moving)
+		entry->watch.moving(entry->watch.context);
 	if (on != entry->decoding)
 		change_command(entry, on ? 0 : PCI_COMMAND_MEMORY, on ? PCI_COMMAND_MEMORY : 0);
 	entry->decoding = on;

@@ -22,6 +22,8 @@ struct pci_watch {
 	 */
 	bool (*moved)(void *context, bool memory);
 	uint16_t command_off; /* bits of the command register that stay clear, whatever the guest writes */
+	/* Before it stops decoding: until `moved` nobody can reach its registers. Optional; called like `moved`. */
+	void (*moving)(void *context);
 };
 
 /* Begins the watch; it is for good. Init only. 0, or -1 when the table is full. */

@@ -34,20 +34,26 @@ static struct hba {
 static uint32_t hba_count;
 static struct disk_pin pins[BOOT_MAX_VOLUMES][GPT_PINS];
 
-/* Registers that cannot be reached read as they do on a bus where nobody answers. */
+/*
+ * Registers that cannot be reached read as ones, which end no command: some machines
+ * would give zeroes. A read that a move has overtaken is one of these.
+ */
 static uint32_t reg_read(void *context, uint32_t offset)
 {
 	const struct hba *hba = context;
+	uint64_t abar = __atomic_load_n(&hba->abar, __ATOMIC_SEQ_CST);
+	uint32_t value = abar ? (uint32_t)physical_load(abar + offset, 4) : UINT32_MAX;
 
-	return hba->abar ? (uint32_t)physical_load(hba->abar + offset, 4) : UINT32_MAX;
+	return __atomic_load_n(&hba->abar, __ATOMIC_SEQ_CST) == abar ? value : UINT32_MAX;
 }
 
 static void reg_write(void *context, uint32_t offset, uint32_t value)
 {
 	const struct hba *hba = context;
+	uint64_t abar = __atomic_load_n(&hba->abar, __ATOMIC_SEQ_CST);
 
-	if (hba->abar)
-		physical_store(hba->abar + offset, 4, value);
+	if (abar)
+		physical_store(abar + offset, 4, value);
 }
 
 static void *guest_ram(void *context, uint64_t gpa, uint64_t bytes)
@@ -102,6 +108,13 @@ static uint64_t current_abar(const struct hba *hba)
 	return pci_read(hba->bus, hba->device, hba->function, ABAR) & ~(uint32_t)(PAGE - 1);
 }
 
+static void moving(void *context)
+{
+	struct hba *hba = context;
+
+	__atomic_store_n(&hba->abar, 0, __ATOMIC_SEQ_CST);
+}
+
 /*
  * Sizing writes all ones, then the address again: both moves are followed. Where
  * the registers would overlap RAM or another hook, or no page is left to trap them,
@@ -114,11 +127,11 @@ static bool moved(void *context, bool memory)
 
 	if (abar == hba->abar)
 		return abar;
-	hba->abar = 0;
+	moving(hba);
 	if (!abar)
 		mmio_remove(&hba->hook);
 	else if (!mmio_place(&hba->hook, abar, hba->hook_bytes, 0))
-		hba->abar = abar;
+		__atomic_store_n(&hba->abar, abar, __ATOMIC_SEQ_CST);
 	return hba->abar;
 }
 
@@ -181,7 +194,7 @@ static int take_over(struct hba *hba)
 {
 	struct ahci_config config = {.env = &hba->env};
 	/* Some HBAs have their registers in I/O space too, behind an index port (AHCI 1.3.1, 10.14): it stays off. */
-	struct pci_watch watch = {hba->bus, hba->device, hba->function, hba, moved, PCI_COMMAND_IO};
+	struct pci_watch watch = {hba->bus, hba->device, hba->function, hba, moved, PCI_COMMAND_IO, moving};
 	unsigned disks = 0;
 
 	for (unsigned port = 0; port < AHCI_PORTS; port++)

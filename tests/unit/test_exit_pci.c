@@ -42,10 +42,21 @@ static bool moved(void *context, bool memory)
 	return reachable;
 }
 
+static unsigned warned;
+
+/* While the registers still answer. */
+static void moving(void *context)
+{
+	assert_ptr_equal(context, &times);
+	assert_true(command() & PCI_COMMAND_MEMORY);
+	warned++;
+}
+
 static void start(bool without_ecam)
 {
 	const struct machine machine = {.cpus = 2, .without_ecam = without_ecam};
-	const struct pci_watch watch = {0, FUNCTION_DEVICE, FUNCTION_NUMBER, &times, moved, PCI_COMMAND_IO | 0x400};
+	const struct pci_watch watch = {0, FUNCTION_DEVICE, FUNCTION_NUMBER, &times, moved,
+		PCI_COMMAND_IO | 0x400, moving};
 
 	assert_int_equal(machine_start(&machine), 0);
 	platform.config[5] = 4;
@@ -170,6 +181,26 @@ MACHINE_TEST(test_hidden)
 	assert_int_equal(times, 0);
 }
 
+/* Whoever follows the registers hears of it before they stop answering, and only then. */
+MACHINE_TEST(test_moving)
+{
+	start(false);
+	warned = 0;
+	guest_out(0, 0xcf8, 4, FUNCTION | 4);
+	guest_out(0, 0xcfc, 2, 0x0002);
+	assert_int_equal(warned, 0);
+	guest_out(0, 0xcfc, 2, 0x0000);
+	assert_int_equal(warned, 1);
+	guest_out(0, 0xcfc, 2, 0x0002);
+	guest_out(0, 0xcf8, 4, FUNCTION | PCI_BAR(5));
+	guest_out(0, 0xcfc, 4, 0xfd001000);
+	assert_int_equal(warned, 2);
+	reachable = false;
+	guest_out(0, 0xcfc, 4, 0xfd002000);
+	guest_out(0, 0xcfc, 4, 0xfd003000);
+	assert_int_equal(warned, 3);
+}
+
 /* Our own reads leave the address that the guest has written; parts of it are not the address. */
 MACHINE_TEST(test_address)
 {
@@ -200,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_command_by_ecam),
 		cmocka_unit_test(test_decoding),
 		cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_moving),
 		cmocka_unit_test(test_address),
 		cmocka_unit_test(test_table_is_full),
 	};
