@@ -43,7 +43,7 @@ TOOL_CFLAGS := $(COMMON) -O2 -D_GNU_SOURCE $(TOOL_CHECKS) $(shell pkg-config --c
 HOST_CHECKS := -fsanitize=address,undefined
 HOST_CFLAGS := -Itests/core/include $(COMMON) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer $(HOST_CHECKS) \
 	-fno-sanitize-recover=undefined
-FUZZ_CFLAGS := -std=gnu11 -g -Itests/core/include -I. -O1 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined \
+FUZZ_CFLAGS := -std=gnu11 -g -DUNDERSEAL_VERSION='"$(VERSION)"' -Itests/core/include -I. -O1 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=undefined
 LIBCRYPTO := /usr/lib/x86_64-linux-gnu/libcrypto.a
 LIBARGON2 := /usr/lib/x86_64-linux-gnu/libargon2.a
@@ -181,6 +181,10 @@ $(B)/fuzz/libfuzz.a: $(FUZZ_O)
 	@rm -f $@; ar rcs $@ $(FUZZ_O)
 $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(B)/fuzz/libfuzz.a
 	@clang -fsanitize=fuzzer,address,undefined -o $@ $< $(B)/fuzz/libfuzz.a -lcapstone $(LIBARGON2) $(LIBCRYPTO) -lpthread
+$(B)/fuzz/libcore.a: $(CORE_C:%.c=$(B)/fuzz/%.o)
+	@rm -f $@; ar rcs $@ $^
+$(B)/fuzz/fuzz_exit: $(B)/fuzz/tests/fuzz/fuzz_exit.o $(B)/fuzz/libcore.a $(B)/fuzz/libfuzz.a tests/fuzz/core.lds
+	@clang -fsanitize=fuzzer,address,undefined -Wl,-T,tests/fuzz/core.lds -o $@ $(filter %.o %.a,$^) $(LIBCRYPTO) -lpthread
 SECONDS_EACH ?= 60
 fuzz: $(patsubst %,$(B)/fuzz/%,$(if $(T),$(filter $(T) fuzz_$(T),$(FUZZERS)),$(FUZZERS)))
 	@bash tests/fuzz/run.sh $(SECONDS_EACH) $^

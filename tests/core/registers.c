@@ -69,8 +69,18 @@ struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
 	return (struct cpuid_result){0, 0, 0, 0};
 }
 
+/* A register of the local APIC in x2APIC mode, or NULL. */
+static uint32_t *x2apic_register(uint32_t index)
+{
+	bool there = cpu()->apic_base & APIC_BASE_X2APIC && index - MSR_X2APIC_FIRST < 0x40 && index != MSR_X2APIC_ICR;
+
+	return there ? &cpu()->lapic[index - MSR_X2APIC_FIRST] : NULL;
+}
+
 uint64_t rdmsr(uint32_t index)
 {
+	if (x2apic_register(index))
+		return *x2apic_register(index);
 	switch (index) {
 	case MSR_APIC_BASE:
 		return cpu()->apic_base;
@@ -124,6 +134,12 @@ static void deliver(uint32_t low, uint32_t destination)
 
 void wrmsr(uint32_t index, uint64_t value)
 {
+	if (x2apic_register(index)) {
+		if (value >> 32)
+			platform_violation("WRMSR of %lx to %x faults in the hypervisor", value, index);
+		*x2apic_register(index) = (uint32_t)value;
+		return;
+	}
 	switch (index) {
 	case MSR_APIC_BASE:
 		write_apic_base(value);
