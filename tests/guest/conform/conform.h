@@ -87,5 +87,6 @@ void theme_cpuid(void);
 void theme_msrs(void);
 void theme_debug(void);
 void theme_mmio(void);
+void theme_exceptions(void);
 
 #endif

@@ -10,6 +10,7 @@ static const struct {
 	{"msrs", theme_msrs},
 	{"debug", theme_debug},
 	{"mmio", theme_mmio},
+	{"exceptions", theme_exceptions},
 };
 
 static bool wanted(const char *name)
