@@ -16,6 +16,7 @@ void svm_paging(struct vcpu *vcpu, struct walk_cpu *out)
 	out->efer = vmcb->efer;
 	out->rflags = vcpu->rflags;
 	out->cpl = vmcb->cpl;
+	out->physical_bits = ((struct svm_state *)vcpu->backend)->physical_bits;
 }
 
 static enum insn_mode mode_of(const struct vmcb *vmcb)

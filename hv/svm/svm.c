@@ -52,6 +52,7 @@ static void svm_start(struct vcpu *vcpu, const struct launch_state *launch)
 	/* An INIT that arrives while the host runs becomes #SX instead of a reset. */
 	wrmsr(MSR_VM_CR, rdmsr(MSR_VM_CR) | VM_CR_INIT_REDIRECTION);
 
+	svm->physical_bits = (uint8_t)cpuid(0x80000008, 0).eax;
 	set_intercepts(vmcb);
 	vmcb->iopm = (uint64_t)svm_iopm;
 	vmcb->msrpm = (uint64_t)svm_msrpm;

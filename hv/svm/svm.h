@@ -13,6 +13,7 @@ struct svm_state {
 	/* As they were before svm_step() */
 	uint64_t step_dr6, step_rip;
 	bool step_by_guest;
+	uint8_t physical_bits;   /* of the processor's addresses */
 };
 
 /* Permission maps (APM 15.10, 15.11), shared by all CPUs. */

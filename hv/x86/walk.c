@@ -65,6 +65,8 @@ static uint64_t reserved_bits(const struct walk *w, unsigned level, bool large)
 		reserved |= ENTRY_NX;
 	if (w->format == FORMAT_LONG && level >= 4)
 		reserved |= ENTRY_LARGE;
+	if (w->cpu->physical_bits && w->cpu->physical_bits < 52)
+		reserved |= bits(51, w->cpu->physical_bits);
 	if (large)
 		reserved |= level == 3 ? bits(29, 13) : bits(20, 13);
 	return reserved;

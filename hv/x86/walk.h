@@ -5,8 +5,7 @@
  * as the processor would, but only when the access is allowed.
  *
  * Not looked at: whether `linear` is canonical (above its 48 or 57 bits it is
- * ignored), protection keys, shadow stacks, physical address bits that this
- * processor lacks.
+ * ignored), protection keys, shadow stacks.
  */
 #ifndef HV_X86_WALK_H
 #define HV_X86_WALK_H
@@ -16,6 +15,7 @@
 
 struct walk_cpu {
 	uint64_t cr0, cr3, cr4, efer, rflags;
+	uint8_t physical_bits; /* of an address: those above are reserved in entries of 8 bytes; 0: none are */
 	uint8_t cpl; /* 3: a user access. Accesses the processor makes for itself (descriptors) come with 0 */
 };
 

@@ -260,6 +260,30 @@ static void test_accessed_dirty(void **state)
 		}
 }
 
+/* Bits above the processor's physical addresses are reserved, those below are not. */
+static void test_physical_bits(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < SHAPES; i++)
+		for (unsigned level = 0; level < shapes[i].levels; level++)
+			for (unsigned bit = 38; shapes[i].entry_bytes == 8 && bit < 52; bit++) {
+				struct tree t;
+				build(&t, &shapes[i]);
+				t.cpu.physical_bits = 40;
+				uint64_t last = entry_get(&t, t.shape->levels - 1) & ~(0xfffull << 40);
+				entry_set(&t, t.shape->levels - 1, last);
+				t.page &= (1ull << 40) - 1;
+				if (level != t.shape->levels - 1 && bit < 40)
+					continue;
+				entry_set(&t, level, entry_get(&t, level) ^ 1ull << bit);
+				t.page ^= level == t.shape->levels - 1 ? 1ull << bit : 0;
+				if (bit >= 40)
+					expect_fault(&t, WALK_READ, 8 | 1);
+				else
+					expect_ok(&t, WALK_READ);
+			}
+}
+
 /* Every bit of every entry, set alone: the manual's "must be zero" bits fault, all others do not. */
 static void test_reserved(void **state)
 {
@@ -356,6 +380,7 @@ int main(void)
 		cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_accessed_dirty),
 		cmocka_unit_test(test_reserved),
+		cmocka_unit_test(test_physical_bits),
 		cmocka_unit_test(test_no_pse),
 		cmocka_unit_test(test_entry_changes),
 		cmocka_unit_test(test_no_memory),
