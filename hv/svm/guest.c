@@ -75,6 +75,7 @@ void svm_reset(struct vcpu *vcpu)
 	vmcb->efer = EFER_SVME;
 	vmcb->cr0 = CR0_ET | (vmcb->cr0 & (CR0_CD | CR0_NW));
 	vmcb->cr2 = vmcb->cr3 = vmcb->cr4 = 0;
+	clear_breakpoints();
 	vmcb->dr6 = 0xffff0ff0;
 	vmcb->dr7 = 0x400;
 	vmcb->event_injection = 0;

@@ -247,8 +247,9 @@ enum insn_result insn_execute(const struct insn *insn, struct insn_cpu *cpu, con
 
 	if (result == INSN_OK) {
 		cpu->rip += insn->length;
+		/* In 16-bit code as well: the segment's limit decides, not the width of IP. */
 		if (cpu->mode != INSN_MODE_64)
-			cpu->rip = alu_truncate(cpu->rip, cpu->mode == INSN_MODE_32 ? 4 : 2);
+			cpu->rip = alu_truncate(cpu->rip, 4);
 	}
 	return result;
 }

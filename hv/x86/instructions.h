@@ -78,6 +78,12 @@ static inline uint64_t read_breakpoint(unsigned number)
 	}
 }
 
+/* INIT clears them. */
+static inline void clear_breakpoints(void)
+{
+	__asm__ volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" ::"r"(0ull));
+}
+
 static inline uint64_t rdtsc(void)
 {
 	uint32_t low, high;

@@ -48,6 +48,11 @@ uint64_t read_breakpoint(unsigned number)
 	return cpu()->breakpoint[number];
 }
 
+void clear_breakpoints(void)
+{
+	memset(cpu()->breakpoint, 0, sizeof(cpu()->breakpoint));
+}
+
 struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
 {
 	switch (leaf) {

@@ -26,6 +26,7 @@ void write_cr3(uint64_t value);
 uint64_t read_cr4(void);
 void write_cr4(uint64_t value);
 uint64_t read_breakpoint(unsigned number);
+void clear_breakpoints(void);
 uint64_t rdtsc(void);
 void cpu_pause(void);
 uint32_t port_in(uint16_t port, unsigned size);
