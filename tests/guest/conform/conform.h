@@ -46,8 +46,7 @@ struct snippet {
 #define SNIPPET(name, text)                                                                                  \
 	extern const uint8_t name##_begin[] __attribute__((visibility("hidden")));                           \
 	extern const uint8_t name##_end[] __attribute__((visibility("hidden")));                             \
-	__asm__(".pushsection .rodata\n.hidden " #name "_begin, " #name "_end\n.globl " #name "_begin, " #name     \
-		"_end\n" #name "_begin:\n" text "\n" #name "_end:\n.code64\n.popsection\n");                 \
+	__asm__(".pushsection .rodata\n" #name "_begin:\n" text "\n" #name "_end:\n.code64\n.popsection\n");   \
 	static const struct snippet name = {name##_begin, name##_end}
 
 /*
@@ -88,5 +87,13 @@ void theme_msrs(void);
 void theme_debug(void);
 void theme_mmio(void);
 void theme_exceptions(void);
+void theme_interrupts(void);
+void theme_startup(void);
+void theme_fpu(void);
+void theme_halt(void);
+void theme_code(void);
+void theme_strings(void);
+void theme_clock(void);
+void theme_paging(void);
 
 #endif

@@ -120,7 +120,7 @@ static void observed(const char *what, const struct probe *probe, uint64_t rflag
 	trap_handlers[EXCEPTION_DB] = NULL;
 	fact("%s %s = %s, %u traps", what, probe->name, ending(&r), trap_count);
 	for (unsigned i = 0; i < trap_count; i++)
-		fact("%s %s %u = +%lx dr6 %lx flags %lx", what, probe->name, i, traps[i].rip, traps[i].dr6,
+		fact("%s %s, trap %u = +%lx dr6 %lx flags %lx", what, probe->name, i, traps[i].rip, traps[i].dr6,
 			traps[i].rflags & ~(FLAGS_COMPUTED | (uint64_t)RFLAGS_RF));
 }
 

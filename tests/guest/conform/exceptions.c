@@ -27,7 +27,6 @@ enum { ABSENT_DATA = SELECTOR_FREE, SMALL_DATA = SELECTOR_FREE + 8, DOWN_DATA = 
 	X(ud0, ".byte 0x0f, 0xff, 0xc0")                                                                     \
 	X(ud1, ".byte 0x0f, 0xb9, 0xc0")                                                                     \
 	X(lock_mov, ".byte 0xf0; mov %eax, %ecx")                                                            \
-	X(lock_mov_device, ".byte 0xf0; mov %eax, (%r12)")                                                   \
 	X(push_es, ".byte 0x06")                                                                             \
 	X(missing_read, "mov (%rsi), %eax")                                                                  \
 	X(missing_write, "mov %eax, (%rsi)")                                                                 \

@@ -11,6 +11,14 @@ static const struct {
 	{"debug", theme_debug},
 	{"mmio", theme_mmio},
 	{"exceptions", theme_exceptions},
+	{"strings", theme_strings},
+	{"clock", theme_clock},
+	{"paging", theme_paging},
+	{"fpu", theme_fpu},
+	{"halt", theme_halt},
+	{"code", theme_code},
+	{"interrupts", theme_interrupts},
+	{"startup", theme_startup},
 };
 
 static bool wanted(const char *name)
