@@ -13,6 +13,8 @@
 #define RESET_CPU       (1u << 2)
 #define KEYBOARD        0x64
 #define KEYBOARD_PULSE  0xf0 /* command F0h..FFh pulses output lines; bit 0 clear: reset */
+#define KEYBOARD_DATA   0x60
+#define KEYBOARD_OUTPUT 0xd1 /* the next data byte is the output port; its bit 0 clear: reset */
 #define SYSTEM_CONTROL  0x92
 #define FAST_RESET      (1u << 0)
 #define SLEEP_ENABLE    (1u << 13)
@@ -20,6 +22,7 @@
 #define PANIC_PATIENCE  (1ull << 31) /* TSC ticks: about a second */
 
 static bool stopping;
+static bool output_port_next; /* at the keyboard controller */
 
 bool power_stopping(void)
 {
@@ -99,6 +102,8 @@ static void last_write(enum log_end end, const char *what, uint16_t port, unsign
 
 static void sleep_write(void *context, uint16_t port, unsigned size, uint32_t value)
 {
+	static uint32_t said;
+
 	(void)context;
 	/* A byte write to the upper half carries the enable bit too. */
 	uint32_t control = port & 1 ? value << 8 : value;
@@ -108,7 +113,9 @@ static void sleep_write(void *context, uint16_t port, unsigned size, uint32_t va
 		return;
 	}
 	if (!(acpi_facts.off_types >> SLEEP_TYPE(control) & 1)) {
-		log_warning("power: sleep type %u is refused: the system would resume without us", SLEEP_TYPE(control));
+		if (log_limited(&said))
+			log_warning("power: sleep type %u is refused: the system would resume without us",
+				    SLEEP_TYPE(control));
 		return;
 	}
 	last_write(LOG_END_POWER_OFF, "the system powers off", port, size, value);
@@ -135,6 +142,15 @@ static void keyboard_write(void *context, uint16_t port, unsigned size, uint32_t
 	(void)context;
 	if ((value & KEYBOARD_PULSE) == KEYBOARD_PULSE && !(value & 1))
 		last_write(LOG_END_RESET, "the system resets by keyboard controller", port, size, value);
+	__atomic_store_n(&output_port_next, value == KEYBOARD_OUTPUT, __ATOMIC_RELAXED);
+	port_out(port, size, value);
+}
+
+static void keyboard_data_write(void *context, uint16_t port, unsigned size, uint32_t value)
+{
+	(void)context;
+	if (__atomic_exchange_n(&output_port_next, false, __ATOMIC_RELAXED) && !(value & 1))
+		last_write(LOG_END_RESET, "the system resets by keyboard controller", port, size, value);
 	port_out(port, size, value);
 }
 
@@ -155,6 +171,8 @@ int power_init(void)
 						 .out = reset_write};
 	static const struct ioport_hook keyboard = {.name = "keyboard", .first = KEYBOARD, .last = KEYBOARD,
 						    .out = keyboard_write};
+	static const struct ioport_hook data = {.name = "keyboard", .first = KEYBOARD_DATA, .last = KEYBOARD_DATA,
+						.out = keyboard_data_write};
 	static const struct ioport_hook fast = {.name = "port92", .first = SYSTEM_CONTROL, .last = SYSTEM_CONTROL,
 						.out = fast_reset_write};
 	int error = 0;
@@ -168,7 +186,8 @@ int power_init(void)
 		error |= ioport_add(&sleep_a);
 	if (sleep_b.first)
 		error |= ioport_add(&sleep_b);
-	if (named.first && named.first != RESET_CONTROL && named.first != KEYBOARD && named.first != SYSTEM_CONTROL)
+	if (named.first && named.first != RESET_CONTROL && named.first != KEYBOARD &&
+	    named.first != KEYBOARD_DATA && named.first != SYSTEM_CONTROL)
 		error |= ioport_add(&named);
-	return error | ioport_add(&reset) | ioport_add(&keyboard) | ioport_add(&fast);
+	return error | ioport_add(&reset) | ioport_add(&keyboard) | ioport_add(&data) | ioport_add(&fast);
 }
