@@ -68,7 +68,8 @@ void do_code(struct fuzzer *f)
 	run_prepare(&r, code);
 	for (unsigned i = 0; i < 16; i++)
 		r.gpr[i] = draw_operand(f);
-	r.rflags |= RFLAGS_TF | (draw(f) & 0x8d5) | (one_in(f, 4) ? RFLAGS_DF : 0) | (one_in(f, 8) ? RFLAGS_AC : 0);
+	r.rflags |= RFLAGS_TF | (draw(f) & 0x8d5) | (one_in(f, 4) ? RFLAGS_DF : 0) | (one_in(f, 8) ? RFLAGS_AC : 0) |
+		    (one_in(f, 2) ? RFLAGS_IF : 0);
 	r.cs = one_in(f, 4) ? SELECTOR_USER_CODE32 : SELECTOR_USER_CODE64;
 	r.ss = SELECTOR_USER_DATA;
 	doing(f, "code", *(volatile uint64_t *)(left < 8 ? code - 8 + left : code), r.gpr[0], (uint64_t)code);

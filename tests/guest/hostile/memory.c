@@ -25,7 +25,8 @@ static uint32_t safe_vector(uint32_t value)
 /*
  * Left out: writes to the command register, which are do_interrupt()'s; local
  * interrupts of any kind but fixed and NMI, as SMIs have no handler; a periodic
- * timer, which keeps an emulator busy.
+ * timer, which keeps an emulator busy; the legacy controller, whose vectors look
+ * like exceptions.
  */
 static bool lapic_filter(uint64_t offset, unsigned size, uint64_t *value)
 {
@@ -35,8 +36,10 @@ static bool lapic_filter(uint64_t offset, unsigned size, uint64_t *value)
 		return reg != LAPIC_ICR && reg != LAPIC_LVT_TIMER && size < 4;
 	if (reg >= LAPIC_LVT_TIMER && reg <= LAPIC_LVT_ERROR) {
 		*value = safe_vector((uint32_t)*value) & ~MODE & ~(reg == LAPIC_LVT_TIMER ? 7u << 17 : 0u);
-		if (reg >= LAPIC_LVT_LINT0 && *value & 1)
+		if (reg > LAPIC_LVT_LINT0 && *value & 1)
 			*value |= MODE_NMI;
+		if (reg == LAPIC_LVT_LINT0)
+			*value |= LAPIC_MASKED;
 	}
 	return true;
 }
