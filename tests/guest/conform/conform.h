@@ -89,6 +89,7 @@ void theme_mmio(void);
 void theme_exceptions(void);
 void theme_interrupts(void);
 void theme_startup(void);
+void theme_tasks(void);
 void theme_fpu(void);
 void theme_halt(void);
 void theme_code(void);

@@ -19,6 +19,7 @@ static const struct {
 	{"code", theme_code},
 	{"interrupts", theme_interrupts},
 	{"startup", theme_startup},
+	{"tasks", theme_tasks},
 };
 
 static bool wanted(const char *name)
