@@ -20,10 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 #define KINDS	   4u
 #define EXITS_MAX  64u
 #define CODE(cpu)  (LOW_RAM + 0x1000 + 0x1000ull * (cpu))
-#define MARK	   0x5ec2e7c0de5ec2e7ull /* what the hypervisor's free memory is full of */
 #define MARK_BYTES 0x40000ull
 
 extern uint8_t core_state[], core_state_end[];
+
+static uint64_t mark; /* what the hypervisor's free memory is full of: another in each run, that no input has */
 
 static void check(bool holds)
 {
@@ -63,6 +64,7 @@ static void copy_all(int file, bool save)
 static void set_up(void)
 {
 	platform_reset();
+	check(syscall(SYS_getrandom, &mark, sizeof(mark), 0) == sizeof(mark));
 	for (unsigned i = 0; i <= KINDS; i++)
 		check((kept[i] = memfd_create("core", 0)) >= 0);
 	copy_all(kept[KINDS], true);
@@ -72,7 +74,7 @@ static void set_up(void)
 		copy_all(kept[KINDS], false);
 		check(machine_start(&machine) == 0);
 		for (uint64_t at = OWN_MEMORY + OWN_BYTES - MARK_BYTES; at < OWN_MEMORY + OWN_BYTES; at += 8)
-			*(uint64_t *)at = MARK;
+			*(uint64_t *)at = mark;
 		copy_all(kept[i], true);
 	}
 }
@@ -225,7 +227,7 @@ UNSEEN static unsigned marks_in(const volatile uint64_t *words, uint64_t bytes)
 	unsigned count = 0;
 
 	for (uint64_t i = 0; i < bytes / 8; i++)
-		count += words[i] == MARK;
+		count += words[i] == mark;
 	return count;
 }
 

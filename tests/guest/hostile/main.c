@@ -59,7 +59,7 @@ static void print_failure(const struct fuzzer *f, const char *what)
 		   f->detail[0], f->detail[1], f->detail[2]);
 }
 
-/* A CPU looks at its neighbour: it gets its time for each step. */
+/* A CPU looks at its neighbour: it gets its time for each step. Another CPU may have looked later than `now`. */
 static void watch(const struct fuzzer *other)
 {
 	static uint64_t since[MACHINE_MAX_CPUS], seen[MACHINE_MAX_CPUS];
@@ -68,7 +68,7 @@ static void watch(const struct fuzzer *other)
 	if (seen[other->index] != other->steps || !since[other->index]) {
 		seen[other->index] = other->steps;
 		since[other->index] = now;
-	} else if (other->steps < steps && now - since[other->index] > PATIENCE_US) {
+	} else if (other->steps < steps && (int64_t)(now - since[other->index]) > (int64_t)PATIENCE_US) {
 		print_failure(other, "stands still");
 	}
 }
