@@ -82,19 +82,21 @@ const char *ending(const struct run *run);
 /* Hash of bytes, to tell much in one word. */
 uint64_t digest(const void *bytes, uint64_t count);
 
+/* One a file. */
 void theme_cpuid(void);
 void theme_msrs(void);
-void theme_debug(void);
-void theme_mmio(void);
 void theme_exceptions(void);
+void theme_mmio(void);
+void theme_debug(void);
+void theme_strings(void);
+void theme_paging(void);
+void theme_clock(void);
+void theme_halt(void);
+void theme_fpu(void);
+void theme_system(void);
+void theme_code(void);
 void theme_interrupts(void);
 void theme_startup(void);
 void theme_tasks(void);
-void theme_fpu(void);
-void theme_halt(void);
-void theme_code(void);
-void theme_strings(void);
-void theme_clock(void);
-void theme_paging(void);
 
 #endif

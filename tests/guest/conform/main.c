@@ -16,6 +16,7 @@ static const struct {
 	{"paging", theme_paging},
 	{"fpu", theme_fpu},
 	{"halt", theme_halt},
+	{"system", theme_system},
 	{"code", theme_code},
 	{"interrupts", theme_interrupts},
 	{"startup", theme_startup},
