@@ -69,7 +69,8 @@ static void send(const char *name, uint32_t destination, uint32_t low, uint64_t 
 	WAIT_UNTIL(total(vector) >= expected, ARRIVE_US);
 	wait_us(SETTLE_US); /* for those that should not come */
 	__asm__ volatile("cli");
-	fact("%s = %lx, icr %x", name, counts(vector), lapic_read(LAPIC_ICR) & ~ICR_BUSY);
+	fact("%s = %lx", name, counts(vector));
+	fact("%s, icr = %x", name, lapic_read(LAPIC_ICR) & ~ICR_BUSY);
 }
 
 static void set_logical(void *argument)

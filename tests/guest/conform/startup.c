@@ -223,6 +223,7 @@ static void order(const char *name, void (*state)(void *), const char *steps)
 			break;
 		case 'V':
 			lapic_send(id, ICR_ASSERT | 0x63);
+			WAIT_UNTIL(cpu->count[0x63], REST_US);
 			break;
 		default:
 			wait_us(SETTLE_US);
