@@ -123,16 +123,15 @@ static void moving(void *context)
 static bool moved(void *context, bool memory)
 {
 	struct hba *hba = context;
-	uint64_t abar = memory ? current_abar(hba) : 0;
+	uint64_t abar = memory ? current_abar(hba) : 0, trapped = hba->hook.bytes ? hba->hook.gpa : 0;
 
-	if (abar == hba->abar)
-		return abar;
 	moving(hba);
-	if (!abar)
+	if (!abar && trapped)
 		mmio_remove(&hba->hook);
-	else if (!mmio_place(&hba->hook, abar, hba->hook_bytes, 0))
-		__atomic_store_n(&hba->abar, abar, __ATOMIC_SEQ_CST);
-	return hba->abar;
+	else if (abar != trapped && mmio_place(&hba->hook, abar, hba->hook_bytes, 0))
+		abar = 0;
+	__atomic_store_n(&hba->abar, abar, __ATOMIC_SEQ_CST);
+	return abar;
 }
 
 static bool match(const struct boot_info *info)

@@ -25,10 +25,15 @@ def _cpus(name, cpus, seed):
 	guests.run("cpus", name, beneath=True, cpus=cpus, options={"seed": seed, "seconds": 30}, seconds=120)
 
 
+def _shootdown(name, cpus, seed):
+	guests.run("shootdown", name, beneath=True, cpus=cpus, options={"seed": seed, "seconds": 30}, seconds=120)
+
+
 # What is run over and over: a name, the numbers of CPUs, and what does one run and raises when it fails.
 STRESS = {
 	"hostile": ((1, 4), _hostile),
 	"cpus": ((4,), _cpus),
+	"shootdown": ((4,), _shootdown),
 }
 
 _lock = threading.Lock()

@@ -96,3 +96,16 @@ def guest_cpus():
 		assert not few, f"too few rounds: {facts}"
 		assert not beneath or facts["firmware cpus"] == "4", facts
 		assert facts["line"] == ("does nothing" if beneath else "stops the cpu"), facts
+
+
+def _shootdown(case_name, seconds, beneath, cpus):
+	facts = guests.facts(guests.run("shootdown", case_name, seconds=60 + 2 * seconds, beneath=beneath, cpus=cpus,
+		options={"seconds": seconds}))
+	for name in ("moves", "copies", "certain", "nmis"):
+		assert int(facts[name]) >= 10 * seconds, facts
+
+
+@case("while registers move and copies come and go no CPU reads by an old translation; no NMI is lost or invented", cost=3)
+def guest_shootdown():
+	_shootdown("guest-shootdown", 3, False, 4)
+	_shootdown("guest-shootdown", 10, True, 4)
