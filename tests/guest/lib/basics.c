@@ -25,11 +25,15 @@ void *take_memory(uint64_t bytes, uint64_t align)
 	return memset((void *)at, 0, bytes);
 }
 
-/* 24 bits of the ACPI timer are there on every machine. */
+/*
+ * 24 bits of the ACPI timer are there on every machine. The counter is read before
+ * the timer and after it: a CPU that does not run for a while in between makes time
+ * look longer, and the waits with it, never shorter.
+ */
 void time_begin(void)
 {
-	uint32_t begin = port_in(machine.pm_timer, 4);
 	uint64_t tsc = rdtsc();
+	uint32_t begin = port_in(machine.pm_timer, 4);
 
 	while (((port_in(machine.pm_timer, 4) - begin) & 0xffffff) < MEASURE_TICKS)
 		cpu_pause();
