@@ -16,6 +16,7 @@
 #include "storage/ahci/ahci.h"
 #include "storage/ahci/commands.h"
 #include "storage/ahci/registers.h"
+#include "storage/crypt/scope.h"
 #include "storage/port.h"
 
 #define PAGE_BYTES      4096u
@@ -117,15 +118,6 @@ struct ahci {
 	struct pool pool;
 	struct port port[AHCI_PORTS];
 };
-
-/* Vector registers are saved at the first use of AES in an access, and restored at its end. */
-struct cipher_scope {
-	bool saved;
-	struct port_vectors vectors;
-};
-
-void cipher_begin(struct cipher_scope *scope);
-void cipher_end(struct cipher_scope *scope);
 
 static inline uint32_t device_read(const struct ahci *ahci, uint32_t offset)
 {

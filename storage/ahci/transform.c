@@ -3,20 +3,6 @@
 #include "storage/ahci/internal.h"
 #include "storage/crypt/wipe.h"
 
-void cipher_begin(struct cipher_scope *scope)
-{
-	if (!scope->saved)
-		port_vectors_save(&scope->vectors);
-	scope->saved = true;
-}
-
-void cipher_end(struct cipher_scope *scope)
-{
-	if (scope->saved)
-		port_vectors_restore(&scope->vectors);
-	scope->saved = false;
-}
-
 static void apply(const struct disk_range *range, uint64_t tweak, bool encrypt, const void *from, void *to,
 	uint32_t bytes)
 {

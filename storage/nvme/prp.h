@@ -10,7 +10,7 @@
 #include "storage/nvme/registers.h"
 
 #define NVME_PAGE_BYTES 4096u
-#define NVME_MAX_BYTES  (1u << 20) /* of one transfer */
+#define NVME_MAX_BYTES  (1u << 19) /* of one transfer: MDTS 7 */
 #define NVME_MAX_PAGES  (NVME_MAX_BYTES / NVME_PAGE_BYTES + 1)
 
 /* The guest's memory, as ahci_env.guest_ram. */
