@@ -81,6 +81,16 @@ void bus_name(struct bus *bus, uint64_t address)
 		bus->named[bus->named_count++] = address;
 }
 
+uint64_t bus_take_ram(const struct bus *bus, uint64_t *taken, uint64_t bytes, uint64_t alignment)
+{
+	uint64_t address = bus->ram_base + ((*taken + alignment - 1) & ~(alignment - 1));
+
+	*taken = address - bus->ram_base + bytes;
+	if (*taken > bus->ram_bytes)
+		abort();
+	return address;
+}
+
 void bus_fault(struct bus *bus, const char *format, ...)
 {
 	va_list arguments;

@@ -36,6 +36,9 @@ uint64_t bus_address_of(const struct bus *bus, const void *arena_memory);
 /* The guest names an address in hypervisor memory; see `named`. */
 void bus_name(struct bus *bus, uint64_t address);
 
+/* The next guest RAM from the offset *taken on, which moves on; ends the program when there is none left. */
+uint64_t bus_take_ram(const struct bus *bus, uint64_t *taken, uint64_t bytes, uint64_t alignment);
+
 void bus_fault(struct bus *bus, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

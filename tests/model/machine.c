@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/model/machine.h"
+#include "tests/model/layout.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,12 +49,12 @@ static void copy_disarm(void *context, bool all_cpus)
 uint64_t machine_a_first(const struct machine *m)
 {
 	(void)m;
-	return 64;
+	return LAYOUT_A_FIRST;
 }
 
 uint64_t machine_a_last(const struct machine *m)
 {
-	return m->disk[0].sectors / 2 - 1;
+	return layout_a_last(m->disk[0].sectors);
 }
 
 uint64_t machine_guarded_first(const struct machine *m)
@@ -63,85 +64,40 @@ uint64_t machine_guarded_first(const struct machine *m)
 
 uint64_t machine_b_first(const struct machine *m)
 {
-	return machine_guarded_first(m) + 128;
+	return layout_b_first(m->disk[0].sectors);
 }
 
 uint64_t machine_b_last(const struct machine *m)
 {
-	return m->disk[0].sectors - 65;
+	return layout_b_last(m->disk[0].sectors);
 }
 
-static int add_ranges(struct machine *m, unsigned port, uint32_t cipher_a)
+static struct layout layout_of(const struct machine *m, unsigned port)
 {
-	struct disk_range a = {
-		machine_a_first(m), machine_a_last(m), SECTOR_CIPHERTEXT, cipher_a, 0, &m->key[port]};
-	struct disk_range guarded = {
-		machine_guarded_first(m), machine_guarded_first(m) + 63, SECTOR_GUARDED, 0, 0, NULL};
-	struct disk_range b = {machine_b_first(m), machine_b_last(m), SECTOR_CIPHERTEXT,
-		m->disk[port].lba_size, 0x123456789ull, &m->key[port ^ 1]};
+	const struct ata_disk *disk = &m->disk[port];
 
-	m->map[port].lba_size = m->disk[port].lba_size;
-	return disk_map_add(&m->map[port], &b) | disk_map_add(&m->map[port], &a) |
-	       disk_map_add(&m->map[port], &guarded);
-}
-
-static void make_key(struct xts_key *key, unsigned number)
-{
-	uint8_t raw[64];
-
-	for (unsigned i = 0; i < sizeof(raw); i++)
-		raw[i] = (uint8_t)(i * 7 + number * 13 + 1);
-	xts_key_init(key, raw, sizeof(raw));
+	return (struct layout){disk->lba_size, disk->sectors, disk->medium, &m->map[port], port};
 }
 
 void machine_pattern(const struct machine *m, unsigned port, uint64_t lba, uint8_t *out)
 {
-	for (uint32_t at = 0; at < m->disk[port].lba_size; at += 8) {
-		uint64_t word = (lba << 16 | at) * 0x9e3779b97f4a7c15ull + port;
+	struct layout layout = layout_of(m, port);
 
-		memcpy(out + at, &word, 8);
-	}
+	layout_pattern(&layout, lba, out);
+}
+
+void machine_plain(const struct machine *m, unsigned port, uint64_t lba, uint64_t count, uint8_t *out)
+{
+	struct layout layout = layout_of(m, port);
+
+	layout_plain(&layout, lba, count, out);
 }
 
 static void fill_disk(struct machine *m, unsigned port)
 {
-	struct ata_disk *disk = &m->disk[port];
-	uint64_t lba = 0;
+	struct layout layout = layout_of(m, port);
 
-	for (uint64_t i = 0; i < disk->sectors; i++)
-		machine_pattern(m, port, i, disk->medium + i * disk->lba_size);
-	while (m->map[port].count && lba < disk->sectors) {
-		struct disk_run run = disk_map_run(&m->map[port], lba, disk->sectors - lba);
-		uint8_t *at = disk->medium + lba * disk->lba_size;
-
-		if (run.range && run.range->kind == SECTOR_CIPHERTEXT)
-			xts_encrypt(run.range->key, disk_range_tweak(&m->map[port], run.range, lba),
-				run.range->sector_size, at, at, run.count * disk->lba_size);
-		lba += run.count;
-	}
-}
-
-/* Sector by sector: shares no thought with the mediator about runs. */
-void machine_plain(const struct machine *m, unsigned port, uint64_t lba, uint64_t count, uint8_t *out)
-{
-	const struct ata_disk *disk = &m->disk[port];
-
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t sector = lba + i;
-		struct disk_run run = disk_map_run(&m->map[port], sector, 1);
-		uint32_t unit =
-			run.range && run.range->sector_size ? run.range->sector_size / disk->lba_size : 1;
-		uint64_t first = run.range ? sector - (sector - run.range->first_lba) % unit : sector;
-		uint8_t buffer[4096];
-
-		memcpy(buffer, disk->medium + first * disk->lba_size, unit * disk->lba_size);
-		if (run.range && run.range->kind == SECTOR_CIPHERTEXT)
-			xts_decrypt(run.range->key,
-				run.range->iv_offset +
-					(first - run.range->first_lba) * (disk->lba_size / 512),
-				run.range->sector_size, buffer, buffer, run.range->sector_size);
-		memcpy(out + i * disk->lba_size, buffer + (sector - first) * disk->lba_size, disk->lba_size);
-	}
+	layout_fill(&layout);
 }
 
 void machine_take_over(struct machine *m, const struct machine_options *options)
@@ -170,15 +126,16 @@ void machine_init(struct machine *m, const struct machine_options *options)
 	hba_init(&m->hba, &m->bus, IMPLEMENTED, options->slots ? options->slots : 32);
 	m->allocated = FIRST_ALLOCATION;
 	for (unsigned i = 0; i < 4; i++) {
-		make_key(&m->key[i], i);
+		layout_key(&m->key[i], i);
 		if (i == 2 || (i && options->one_port))
 			continue;
 		ata_disk_init(&m->disk[i], lba_size, options->sectors ? options->sectors : 4096);
 		hba_connect(&m->hba, i, &m->disk[i]);
 	}
 	for (unsigned i = 0; i < 4; i += 3)
-		if (m->disk[i].medium && add_ranges(m, i, options->cipher_a ? options->cipher_a : lba_size))
-			abort();
+		if (m->disk[i].medium)
+			layout_map(&m->map[i], lba_size, m->disk[i].sectors,
+				options->cipher_a ? options->cipher_a : lba_size, &m->key[i], &m->key[i ^ 1]);
 	for (unsigned i = 0; i < MODEL_PORTS; i++) /* the guest drives the others itself */
 		m->hba.port[i].strict = i < 4 && m->map[i].count;
 	for (unsigned i = 0; i < 4; i++)
@@ -221,12 +178,7 @@ void machine_write(struct machine *m, unsigned cpu, uint32_t offset, uint32_t va
 
 uint64_t machine_ram(struct machine *m, uint64_t bytes, uint64_t alignment)
 {
-	uint64_t address = m->bus.ram_base + ((m->allocated + alignment - 1) & ~(alignment - 1));
-
-	m->allocated = address - m->bus.ram_base + bytes;
-	if (m->allocated > m->bus.ram_bytes)
-		abort();
-	return address;
+	return bus_take_ram(&m->bus, &m->allocated, bytes, alignment);
 }
 
 void *machine_pointer(struct machine *m, uint64_t address)
