@@ -52,6 +52,7 @@ const struct nvme_rule nvme_admin_rules[] = {
 	{0x0c, NVME_EVENT, NVME_ANY, "Asynchronous Event Request"},
 	{0x14, NVME_PASS, NVME_ANY, "Device Self-test: reads only"},
 	{0x18, NVME_PASS, NVME_ANY, "Keep Alive"},
+	{0x7c, NVME_SHADOW, NVME_ANY, "Doorbell Buffer Config: it is we who look at the guest's doorbells"},
 	/* Named refusals. */
 	{0x09, NVME_REFUSE, 0x0d, "Set Features: host memory buffer: the controller would write to memory at any time"},
 	{0x0d, NVME_REFUSE, NVME_ANY, "Namespace Management: destroys the volume"},
@@ -63,7 +64,6 @@ const struct nvme_rule nvme_admin_rules[] = {
 	{0x1c, NVME_REFUSE, NVME_ANY, "Virtualization Management: queues would move between functions"},
 	{0x1d, NVME_REFUSE, NVME_ANY, "NVMe-MI Send: a second way to every command"},
 	{0x1e, NVME_REFUSE, NVME_ANY, "NVMe-MI Receive: the same"},
-	{0x7c, NVME_REFUSE, NVME_ANY, "Doorbell Buffer Config: the controller would look at the guest's doorbells"},
 	{0x80, NVME_REFUSE, NVME_ANY, "Format NVM: destroys the volume"},
 	{0x81, NVME_REFUSE, NVME_ANY, "Security Send: could lock ranges beneath us"},
 	{0x82, NVME_REFUSE, NVME_ANY, "Security Receive: the same"},

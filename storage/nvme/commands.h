@@ -21,6 +21,7 @@ enum nvme_class {
 	NVME_QUEUE,     /* makes or deletes a queue: done with one of ours */
 	NVME_ABORT,     /* names a command by its queue and id */
 	NVME_EVENT,     /* asynchronous event request: it completes when it does */
+	NVME_SHADOW,    /* where the guest's doorbells lie in its memory: ours to look at, not the controller's */
 	NVME_FEATURES,  /* queues or memory of the guest's stand in it: looked at */
 };
 

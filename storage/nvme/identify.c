@@ -21,7 +21,6 @@ static const struct identify_rule controller_rules[] = {
 	{256, 2, 1u << 5, "OACS: directives"},
 	{256, 2, 1u << 6, "OACS: NVMe-MI"},
 	{256, 2, 1u << 7, "OACS: Virtualization Management"},
-	{256, 2, 1u << 8, "OACS: Doorbell Buffer Config"},
 	{256, 2, 1u << 9, "OACS: Get LBA Status"},
 	{261, 1, 1u << 1 | 1u << 3 | 1u << 4, "LPA: effects, telemetry and persistent events"},
 	{264, 1, 0xff, "AVSCC: vendor commands"},
@@ -53,9 +52,17 @@ static void apply(const struct identify_rule *rules, unsigned count, uint8_t *da
 			data[rules[i].offset + byte] &= (uint8_t)~(rules[i].clear >> 8 * byte);
 }
 
+#define MDTS           77
+#define MDTS_MOST      7 /* pages as a power of two: NVME_MAX_BYTES */
+#define OACS           256
+#define OACS_DOORBELLS 1u /* of its second byte: Doorbell Buffer Config, which we carry out ourselves */
+
 void nvme_identify_controller_adjust(uint8_t data[4096])
 {
 	apply(controller_rules, sizeof(controller_rules) / sizeof(controller_rules[0]), data);
+	data[OACS + 1] |= OACS_DOORBELLS;
+	if (!data[MDTS] || data[MDTS] > MDTS_MOST)
+		data[MDTS] = MDTS_MOST;
 }
 
 void nvme_identify_namespace_adjust(uint8_t data[4096])

@@ -102,7 +102,7 @@ void nvme_quiesce(struct nvme *nvme);
 
 /* Counters since start, for `underseal stat`. */
 struct nvme_statistics {
-	uint64_t commands, bytes_read, bytes_written, refused, read_modify_writes, waits;
+	uint64_t commands, bytes_read, bytes_written, refused, waits;
 };
 void nvme_statistics(struct nvme *nvme, struct nvme_statistics *out);
 

@@ -45,12 +45,31 @@ enum {
 #define NVME_CC_IOCQES(cc)  ((cc) >> 20 & 0xf)
 #define NVME_CSTS_RDY       (1u << 0)
 #define NVME_CSTS_CFS       (1u << 1)
+#define NVME_AQA_ASQS(aqa)  ((aqa) & 0xfff) /* entries, less 1 */
+#define NVME_AQA_ACQS(aqa)  ((aqa) >> 16 & 0xfff)
 
 /* The doorbell of a queue, from the registers' first byte: section 3.1.25 and 3.1.26. */
 static inline uint32_t nvme_doorbell(uint32_t queue, uint32_t completion, uint32_t stride)
 {
 	return NVME_DOORBELLS + (2 * queue + completion) * (4u << stride);
 }
+
+/* Opcodes that are looked at: sections 5 and 6. */
+enum {
+	NVME_DELETE_SQ = 0x00,
+	NVME_CREATE_SQ = 0x01,
+	NVME_GET_LOG_PAGE = 0x02,
+	NVME_DELETE_CQ = 0x04,
+	NVME_CREATE_CQ = 0x05,
+	NVME_IDENTIFY_OPCODE = 0x06,
+	NVME_SET_FEATURES = 0x09,
+	NVME_GET_FEATURES = 0x0a,
+	NVME_READ_OPCODE = 0x02, /* of the I/O command set */
+};
+
+/* Create I/O Completion and Submission Queue, CDW11. */
+#define NVME_QUEUE_CONTIGUOUS 1u
+#define NVME_QUEUE_INTERRUPTS 2u
 
 /* A submission queue entry, figure 105. */
 struct nvme_command {
@@ -89,7 +108,11 @@ enum nvme_status {
 	NVME_INVALID_PRP_OFFSET = 0x13 << 1,
 	NVME_NAMESPACE_WRITE_PROTECTED = 0x20 << 1,
 	NVME_LBA_OUT_OF_RANGE = 0x80 << 1,
+	NVME_COMPLETION_QUEUE_INVALID = 1 << 9 | 0x00 << 1,
+	NVME_INVALID_QUEUE_ID = 1 << 9 | 0x01 << 1,
+	NVME_INVALID_QUEUE_SIZE = 1 << 9 | 0x02 << 1,
 	NVME_INVALID_LOG_PAGE = 1 << 9 | 0x09 << 1,
+	NVME_INVALID_QUEUE_DELETION = 1 << 9 | 0x0c << 1,
 	NVME_DO_NOT_RETRY = 1 << 15,
 };
 

@@ -101,7 +101,7 @@ static void nothing_told_is_refused(void **state)
 		{257, 1, 0x86, true}, {520, 0, 0x05, false}, {520, 1, 0x04, false}, {520, 2, 0x09, false},
 		{520, 3, 0x08, false}, {520, 5, 0x0d, false}, {520, 7, 0x0c, false}, {521, 0, 0x19, false},
 	};
-	static const uint16_t kept[] = {77, 78, 128, 259, 263, 265, 320, 322, 512, 513, 516, 525, 526, 528, 768};
+	static const uint16_t kept[] = {78, 128, 259, 263, 265, 320, 322, 512, 513, 516, 525, 526, 528, 768};
 	uint8_t data[4096];
 	uint16_t status;
 
@@ -117,6 +117,12 @@ static void nothing_told_is_refused(void **state)
 	}
 	for (unsigned i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		assert_int_equal(data[kept[i]], 0xff);
+	/* Transfers of 512 KiB, also where the controller sets no limit. */
+	for (unsigned mdts = 0; mdts < 16; mdts++) {
+		data[77] = (uint8_t)mdts;
+		nvme_identify_controller_adjust(data);
+		assert_int_equal(data[77], mdts && mdts < 7 ? mdts : 7);
+	}
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(data[536 + i] | data[272 + i] | data[328 + i], 0);
 }
