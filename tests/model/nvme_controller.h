@@ -25,12 +25,8 @@
 enum {
 	NVME_COMMAND_ABORTED = 0x07 << 1,
 	NVME_QUEUE_DELETED = 0x08 << 1,
-	NVME_COMPLETION_QUEUE_INVALID = 1 << 9 | 0x00 << 1,
-	NVME_INVALID_QUEUE_ID = 1 << 9 | 0x01 << 1,
-	NVME_INVALID_QUEUE_SIZE = 1 << 9 | 0x02 << 1,
 	NVME_EVENT_LIMIT = 1 << 9 | 0x05 << 1,
 	NVME_INVALID_VECTOR = 1 << 9 | 0x08 << 1,
-	NVME_INVALID_QUEUE_DELETION = 1 << 9 | 0x0c << 1,
 };
 
 struct controller_queue {
