@@ -103,10 +103,16 @@ bool driver_enable(struct driver *d, bool enable)
 	return wait_ready(d, enable);
 }
 
+/* The namespaces, then the controller. */
 static bool identify(struct driver *d)
 {
-	struct nvme_command command = {.opcode = IDENTIFY, .cdw10 = 1, .prp1 = d->page};
+	struct nvme_command command = {.opcode = IDENTIFY, .prp1 = d->page};
 
+	for (command.nsid = 1; command.nsid <= NVME_MACHINE_NAMESPACES; command.nsid++)
+		if (driver_do(d, 0, &command, NULL))
+			return false;
+	command.nsid = 0;
+	command.cdw10 = 1;
 	if (driver_do(d, 0, &command, NULL))
 		return false;
 	memcpy(d->controller, nvme_machine_pointer(d->m, d->page), sizeof(d->controller));

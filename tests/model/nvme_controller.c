@@ -35,7 +35,7 @@ bool controller_runs(const struct controller *c)
 }
 
 /* Everything that a controller reset forgets. AQA, ASQ and ACQ stay. */
-void controller_stop(struct controller *c)
+void controller_forget(struct controller *c)
 {
 	memset(c->sq, 0, sizeof(c->sq));
 	memset(c->cq, 0, sizeof(c->cq));
@@ -73,7 +73,7 @@ static void settle(struct controller *c)
 	if (c->cc & NVME_CC_EN)
 		begin(c);
 	else
-		controller_stop(c);
+		controller_forget(c);
 }
 
 static uint32_t read_register(const struct controller *c, uint32_t offset)

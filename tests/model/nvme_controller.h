@@ -117,7 +117,7 @@ bool controller_pin(const struct controller *c);
 
 /* Between the files of the model: */
 bool controller_runs(const struct controller *c);
-void controller_stop(struct controller *c);
+void controller_forget(struct controller *c);
 void controller_ring(struct controller *c, uint32_t offset, uint32_t value);
 void controller_admin(struct controller *c, struct controller_command *command);
 void controller_io(struct controller *c, struct controller_command *command);

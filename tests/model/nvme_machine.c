@@ -158,7 +158,7 @@ static void take_over(struct nvme_machine *m, const struct nvme_machine_options 
 
 void nvme_machine_init(struct nvme_machine *m, const struct nvme_machine_options *options)
 {
-	unsigned io_queues = options->io_queues ? options->io_queues : 4;
+	unsigned io_queues = options->io_queues ? options->io_queues : 2;
 	size_t arena = options->bare ? 4096 : options->arena_bytes ? options->arena_bytes : nvme_arena_bytes(io_queues);
 
 	memset(m, 0, sizeof(*m));

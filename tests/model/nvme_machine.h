@@ -26,7 +26,7 @@ struct nvme_machine_options {
 	uint64_t sectors;    /* of each namespace, a multiple of 64 and at least 1024; 0: 4096 */
 	uint64_t ram_bytes;  /* 0: 32 MiB */
 	size_t arena_bytes;  /* 0: what the mediator asks for */
-	unsigned io_queues;  /* pairs; 0: 4 */
+	unsigned io_queues;  /* pairs; 0: 2 */
 	unsigned device_queues; /* that the controller itself grants; 0: as many */
 	unsigned entries;    /* of a queue, at most; 0: 1024 */
 	unsigned stride;     /* CAP.DSTRD */

@@ -141,20 +141,24 @@ uint16_t namespace_accept(struct namespace *ns, const struct nvme_command *comma
 	return row->unit == BLOCKS || row->unit == ONLY_LBAS ? check_lbas(ns, command) : 0;
 }
 
+struct range {
+	uint32_t attributes, count;
+	uint64_t first;
+};
+
+/* All of the ranges, or none. */
 static uint16_t deallocate(struct namespace *ns, const struct nvme_command *command, const uint8_t *data)
 {
-	if (!(command->cdw11 & 4)) /* AD */
-		return 0;
-	for (unsigned i = 0; i <= (command->cdw10 & 0xff); i++, data += 16) {
-		uint32_t count;
-		uint64_t first;
+	unsigned ranges = (command->cdw10 & 0xff) + 1;
+	struct range range[256];
 
-		memcpy(&count, data + 4, 4);
-		memcpy(&first, data + 8, 8);
-		if (first > ns->blocks || count > ns->blocks - first)
+	memcpy(range, data, ranges * sizeof(range[0]));
+	for (unsigned i = 0; i < ranges; i++)
+		if (range[i].first > ns->blocks || range[i].count > ns->blocks - range[i].first)
 			return NVME_LBA_OUT_OF_RANGE;
-		memset(ns->medium + first * ns->lba_size, 0, (uint64_t)count * ns->lba_size);
-		ns->deallocated += count;
+	for (unsigned i = 0; i < ranges && command->cdw11 & 4; i++) { /* AD */
+		memset(ns->medium + range[i].first * ns->lba_size, 0, (uint64_t)range[i].count * ns->lba_size);
+		ns->deallocated += range[i].count;
 	}
 	return 0;
 }
