@@ -1,24 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/controller.h"
+#include "storage/nvme/nvme.h"
 #include <efilib.h>
 #include <efipciio.h>
 
 /* PCI Code and ID Assignment, 1.2. */
 #define PCI_CLASS_STORAGE 0x01u	    /* mass storage, the base class */
 #define PCI_CLASS_AHCI	  0x010601u /* SATA, AHCI 1.0 */
+#define PCI_CLASS_NVME	  0x010802u /* NVM Express, I/O controller */
 
 /* UEFI 2.10, 10.3.4.6: no port multiplier in between. */
 #define SATA_DIRECT 0x8000u
 
-static const char unsupported[] =
-	"Its disk is not attached by SATA in AHCI mode, which is all that is supported so far.";
+/* UEFI 2.10, 10.3.4.20. */
+#define MSG_NVME 0x17
+struct nvme_node {
+	EFI_DEVICE_PATH header;
+	UINT32 namespace_id;
+	UINT64 eui64;
+} __attribute__((packed));
 
-/* The SATA node of what follows the controller in the path. */
-static const SATA_DEVICE_PATH *sata_node(EFI_DEVICE_PATH *path)
+static const char unsupported[] =
+	"Its disk is attached neither by SATA in AHCI mode nor by NVM Express, which is all that is supported so far.";
+
+static BOOLEAN is_node(const EFI_DEVICE_PATH *path, UINT8 subtype)
 {
-	if (DevicePathType(path) != MESSAGING_DEVICE_PATH || DevicePathSubType(path) != MSG_SATA_DP)
-		return NULL;
-	return (const SATA_DEVICE_PATH *)path;
+	return DevicePathType(path) == MESSAGING_DEVICE_PATH && DevicePathSubType(path) == subtype;
+}
+
+/* The SATA node of what follows the controller in the path. NULL, or why it is refused. */
+static const char *ahci_disk(const EFI_DEVICE_PATH *path, struct boot_volume *volume)
+{
+	const SATA_DEVICE_PATH *sata = (const SATA_DEVICE_PATH *)path;
+
+	if (!is_node(path, MSG_SATA_DP) || sata->HBAPortNumber >= 32)
+		return unsupported;
+	if (!(sata->PortMultiplierPortNumber & SATA_DIRECT))
+		return "Its disk is behind a SATA port multiplier, which is not supported.";
+	volume->controller = BOOT_CONTROLLER_AHCI;
+	volume->port = (uint8_t)sata->HBAPortNumber;
+	return NULL;
+}
+
+static const char *nvme_disk(const EFI_DEVICE_PATH *path, struct boot_volume *volume)
+{
+	const struct nvme_node *node = (const struct nvme_node *)path;
+
+	if (!is_node(path, MSG_NVME))
+		return unsupported;
+	if (!node->namespace_id || node->namespace_id > NVME_NAMESPACES)
+		return "Its disk is a namespace beyond the first 16 of its controller, which is not supported.";
+	volume->controller = BOOT_CONTROLLER_NVME;
+	volume->namespace_id = node->namespace_id;
+	return NULL;
 }
 
 /* Base class, subclass and interface; 0 when the device does not answer. */
@@ -49,26 +83,23 @@ VOID controllers_connect(VOID)
 const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume)
 {
 	EFI_DEVICE_PATH *path = DevicePathFromHandle(disk);
-	const SATA_DEVICE_PATH *sata;
 	EFI_PCI_IO_PROTOCOL *pci;
 	EFI_HANDLE handle;
 	UINTN segment, bus, device, function;
 
 	if (!path || EFI_ERROR(BS->LocateDevicePath(&gEfiPciIoProtocolGuid, &path, &handle)) ||
-		EFI_ERROR(BS->HandleProtocol(handle, &gEfiPciIoProtocolGuid, (VOID **)&pci)))
+		EFI_ERROR(BS->HandleProtocol(handle, &gEfiPciIoProtocolGuid, (VOID **)&pci)) ||
+		EFI_ERROR(pci->GetLocation(pci, &segment, &bus, &device, &function)))
 		return unsupported;
-	sata = sata_node(path);
-	if (!sata || class_of(pci) != PCI_CLASS_AHCI || sata->HBAPortNumber >= 32)
-		return unsupported;
-	if (!(sata->PortMultiplierPortNumber & SATA_DIRECT))
-		return "Its disk is behind a SATA port multiplier, which is not supported.";
-	if (EFI_ERROR(pci->GetLocation(pci, &segment, &bus, &device, &function)))
-		return unsupported;
-	volume->controller = BOOT_CONTROLLER_AHCI;
 	volume->pci_segment = (uint16_t)segment;
 	volume->pci_bus = (uint8_t)bus;
 	volume->pci_device = (uint8_t)device;
 	volume->pci_function = (uint8_t)function;
-	volume->port = (uint8_t)sata->HBAPortNumber;
-	return NULL;
+	switch (class_of(pci)) {
+	case PCI_CLASS_AHCI:
+		return ahci_disk(path, volume);
+	case PCI_CLASS_NVME:
+		return nvme_disk(path, volume);
+	}
+	return unsupported;
 }

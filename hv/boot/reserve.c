@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/reserve.h"
+#include "storage/nvme/nvme.h"
 #include "hv/core/log_area.h"
 #include <efilib.h>
 #include <elf.h>
@@ -20,9 +21,10 @@ const struct hv_image_header *reserve_image_header(VOID)
 	return (const struct hv_image_header *)hv_image;
 }
 
-static UINT32 controllers(const struct boot_info *info)
+/* What the mediators of the volumes' controllers work in. */
+static UINT64 arenas(const struct boot_info *info)
 {
-	UINT32 count = 0;
+	UINT64 bytes = 0;
 
 	for (UINT32 i = 0; i < info->volumes; i++) {
 		const struct boot_volume *a = &info->volume[i];
@@ -35,9 +37,11 @@ static UINT32 controllers(const struct boot_info *info)
 			    a->pci_device == b->pci_device && a->pci_function == b->pci_function)
 				break;
 		}
-		count += j == i;
+		if (j < i)
+			continue;
+		bytes += a->controller == BOOT_CONTROLLER_NVME ? nvme_arena_bytes(nvme_queues_for(info->cpus)) : PER_HBA;
 	}
-	return count;
+	return bytes;
 }
 
 static BOOLEAN is_ram(UINT32 type)
@@ -159,7 +163,7 @@ static EFI_STATUS load_image(struct boot_info *info)
 
 EFI_STATUS reserve_memory(struct boot_info *info)
 {
-	UINT64 bytes = FIXED + info->cpus * PER_CPU + controllers(info) * PER_HBA;
+	UINT64 bytes = FIXED + info->cpus * PER_CPU + arenas(info);
 	UINT64 top;
 	EFI_STATUS status = list_ram(info, &top);
 

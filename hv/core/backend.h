@@ -21,6 +21,7 @@ struct launch_state {
 enum window {
 	WINDOW_PASS,            /* for what is pending */
 	WINDOW_HALT,            /* until something comes */
+	WINDOW_INTERRUPT,       /* for what is pending, and for one external interrupt with it */
 	WINDOW_GUEST_REGISTERS, /* for what is pending, with vcpu->gpr loaded, and stored again after it */
 };
 
@@ -44,6 +45,14 @@ struct cpu_backend {
 	void (*inject_nmi)(struct vcpu *vcpu);
 	/* Whether there is EXIT_NMI_DONE before each IRET. */
 	void (*watch_iret)(struct vcpu *vcpu, bool on);
+	/* Whether there is EXIT_INTERRUPT when an external interrupt could be delivered to the guest. */
+	void (*watch_interrupts)(struct vcpu *vcpu, bool on);
+	/*
+	 * Gives the guest an external interrupt as soon as it takes any, in place of the one that it has
+	 * been given and has not taken, which pending_interrupt names; negative: none.
+	 */
+	void (*pend_interrupt)(struct vcpu *vcpu, uint8_t vector);
+	int (*pending_interrupt)(struct vcpu *vcpu);
 	/* Asks for EXIT_STEP after the next instruction, which is then given to `stepped`: what is the guest's own #DB, it gets. */
 	void (*step)(struct vcpu *vcpu);
 	void (*stepped)(struct vcpu *vcpu);

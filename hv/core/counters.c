@@ -8,6 +8,7 @@ const char counter_names[COUNTERS][COUNTER_NAME_BYTES] = {
 	[EXIT_IO] = "io-port",
 	[EXIT_NESTED_FAULT] = "nested-page-fault",
 	[EXIT_HYPERCALL] = "hypercall",
+	[EXIT_INTERRUPT] = "interrupt",
 	[EXIT_NMI] = "nmi",
 	[EXIT_SMI] = "smi",
 	[EXIT_INIT] = "init",

@@ -3,6 +3,7 @@
 #include "hv/core/backend.h"
 #include "hv/core/hypercall.h"
 #include "hv/core/hypercall_exit.h"
+#include "hv/core/interrupts.h"
 #include "hv/core/ioport.h"
 #include "hv/core/log.h"
 #include "hv/core/mmio.h"
@@ -80,6 +81,7 @@ static void (*const handlers[EXIT_REASONS])(struct vcpu *) = {
 	[EXIT_IO] = ioport_exit,
 	[EXIT_NESTED_FAULT] = mmio_fault,
 	[EXIT_HYPERCALL] = hypercall_exit,
+	[EXIT_INTERRUPT] = interrupt_exit,
 	[EXIT_NMI] = nmi_exit,
 	[EXIT_SMI] = smi_exit,
 	[EXIT_INIT] = init_exit,
@@ -100,6 +102,7 @@ static void before_entry(struct vcpu *vcpu)
 		power_stop_all_cpus();
 	startup_serve(vcpu);
 	shootdown_serve(vcpu);
+	interrupts_serve(vcpu);
 	nmi_serve(vcpu);
 }
 
@@ -119,6 +122,7 @@ void vcpu_loop(struct vcpu *vcpu)
 	for (;;) {
 		before_entry(vcpu);
 		backend->run(vcpu);
+		__atomic_store_n(&vcpu->watched, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&vcpu->in_guest, 0, __ATOMIC_SEQ_CST);
 		record_exit(vcpu);
 		handlers[vcpu->exit.reason](vcpu);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/core/host.h"
 #include "hv/core/backend.h"
+#include "hv/core/interrupts.h"
 #include "hv/core/memory.h"
 #include "hv/core/panic.h"
 #include "hv/x86/registers.h"
@@ -25,11 +26,12 @@ static struct gate idt[256];
 
 /* host_entry.S: one stub of 16 bytes for each exception. */
 extern const uint8_t host_stubs[] __attribute__((visibility("hidden")));
-/* ... and one for all interrupts, which are let in only to be dropped (lapic_reset.c). */
-extern const uint8_t host_interrupt[] __attribute__((visibility("hidden")));
+/* ... and for each interrupt from 32 on. */
+extern const uint8_t host_interrupt_stubs[] __attribute__((visibility("hidden")));
 /* The stubs' common end calls these. */
 void host_exception(const struct host_frame *frame) __attribute__((noreturn));
 void host_nmi(uint64_t *rip);
+void host_interrupt(uint32_t vector);
 
 void host_exception(const struct host_frame *frame)
 {
@@ -43,6 +45,12 @@ void host_nmi(uint64_t *rip)
 {
 	this_vcpu()->host_nmis++;
 	*rip = backend->after_nmi(*rip);
+}
+
+/* In the same window, where it is opened for them, and where a reset local APIC is drained (lapic_reset.c). */
+void host_interrupt(uint32_t vector)
+{
+	interrupt_taken(this_vcpu(), (uint8_t)vector);
 }
 
 int host_init(uint64_t limit)
@@ -60,7 +68,7 @@ int host_init(uint64_t limit)
 	for (uint64_t i = 0; i < tables * 512; i++)
 		directories[i] = i * GIB | PAGE_PRESENT | PAGE_WRITE | PAGE_LARGE;
 	for (unsigned i = 0; i < 256; i++) {
-		uint64_t stub = i < 32 ? (uint64_t)host_stubs + 16 * i : (uint64_t)host_interrupt;
+		uint64_t stub = i < 32 ? (uint64_t)host_stubs + 16 * i : (uint64_t)host_interrupt_stubs + 16 * (i - 32);
 
 		idt[i].low = (stub & 0xffff) | HOST_CS << 16 | GATE << 32 | (stub >> 16 & 0xffff) << 48;
 		idt[i].high = stub >> 32;

@@ -63,10 +63,18 @@ host_stubs:
 	.endr
 	.balign 16
 
-	.globl host_interrupt
-	.hidden host_interrupt
-host_interrupt:
-	iretq
+/* External interrupts, vectors 32 to 255; 16 bytes a stub. */
+	.globl host_interrupt_stubs
+	.hidden host_interrupt_stubs
+host_interrupt_stubs:
+	.set vector, 32
+	.rept 224
+	.balign 16
+	push $vector
+	jmp interrupt_entry
+	.set vector, vector + 1
+	.endr
+	.balign 16
 
 /* Lays down struct host_frame below the vector. */
 exception_entry:
@@ -92,7 +100,8 @@ exception_entry:
 	call host_exception
 	ud2
 
-nmi_entry:
+/* What C code may change, on the stack: 9 registers. */
+	.macro push_scratch
 	push %rax
 	push %rcx
 	push %rdx
@@ -102,9 +111,9 @@ nmi_entry:
 	push %r9
 	push %r10
 	push %r11
-	lea 72(%rsp), %rdi
-	cld
-	call host_nmi
+	.endm
+
+	.macro pop_scratch
 	pop %r11
 	pop %r10
 	pop %r9
@@ -114,5 +123,24 @@ nmi_entry:
 	pop %rdx
 	pop %rcx
 	pop %rax
+	.endm
+
+nmi_entry:
+	push_scratch
+	lea 72(%rsp), %rdi
+	cld
+	call host_nmi
+	pop_scratch
+	iretq
+
+/* Returns with interrupts off: one is taken at a time. */
+interrupt_entry:
+	push_scratch
+	mov 72(%rsp), %edi
+	andq $~0x200, 96(%rsp)
+	cld
+	call host_interrupt
+	pop_scratch
+	add $8, %rsp
 	iretq
 	.section .note.GNU-stack, "", @progbits

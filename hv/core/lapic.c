@@ -19,7 +19,10 @@
 #define CPUID_X2APIC    (1u << 21)
 #define DFR_FLAT        0xfu /* of bits 31:28 */
 
-enum { DELIVER_NMI = 4, DELIVER_INIT = 5, DELIVER_SIPI = 6 };
+#define MESSAGE_DESTINATION(address) ((uint32_t)(address) >> 12 & 0xff)
+#define MESSAGE_LOGICAL              4u
+
+enum { DELIVER_FIXED = 0, DELIVER_LOWEST = 1, DELIVER_NMI = 4, DELIVER_INIT = 5, DELIVER_SIPI = 6 };
 enum { TO_DESTINATION, TO_SELF, TO_ALL, TO_OTHERS };
 
 static bool lift_allowed;
@@ -28,21 +31,27 @@ static uint64_t firmware_cr3; /* the page tables under which the firmware runs t
 static uint32_t started;      /* CPUs that got their SIPI from the system, and the boot CPU */
 static bool lifted;
 
-void lapic_send_nmi(uint32_t apic_id)
+/* The guest's ICR is as before afterwards. */
+static void send_command(uint32_t destination, uint32_t low)
 {
 	if (lapic_x2apic()) {
-		wrmsr(MSR_X2APIC_ICR, (uint64_t)apic_id << 32 | ICR_ASSERT | ICR_NMI);
+		wrmsr(MSR_X2APIC_ICR, (uint64_t)destination << 32 | low);
 		return;
 	}
 	uint32_t guest_high = lapic_page_read(LAPIC_ICR_HIGH);
 
 	while (lapic_page_read(LAPIC_ICR_LOW) & ICR_BUSY)
 		cpu_pause();
-	lapic_page_write(LAPIC_ICR_HIGH, apic_id << 24);
-	lapic_page_write(LAPIC_ICR_LOW, ICR_ASSERT | ICR_NMI);
+	lapic_page_write(LAPIC_ICR_HIGH, destination << 24);
+	lapic_page_write(LAPIC_ICR_LOW, low);
 	while (lapic_page_read(LAPIC_ICR_LOW) & ICR_BUSY)
 		cpu_pause();
 	lapic_page_write(LAPIC_ICR_HIGH, guest_high);
+}
+
+void lapic_send_nmi(uint32_t apic_id)
+{
+	send_command(apic_id, ICR_ASSERT | ICR_NMI);
 }
 
 void lapic_note_logical(struct vcpu *vcpu)
@@ -81,6 +90,29 @@ static bool addressed(const struct vcpu *vcpu, uint32_t low, uint32_t destinatio
 	if (low & ICR_LOGICAL && !broadcast)
 		return logically_addressed(vcpu, destination);
 	return broadcast || vcpu->apic_id == destination;
+}
+
+void lapic_send_message(uint64_t address, uint32_t data)
+{
+	unsigned mode = data >> 8 & 7;
+
+	if (mode == DELIVER_FIXED || mode == DELIVER_LOWEST)
+		send_command(MESSAGE_DESTINATION(address),
+			ICR_ASSERT | (data & 0xff) | (address & MESSAGE_LOGICAL ? ICR_LOGICAL : 0));
+}
+
+/* Who gets one for several is the processor's to say; a logical destination of 8 bits means nothing to x2APICs. */
+uint64_t lapic_message_cpus(uint64_t address)
+{
+	uint32_t destination = MESSAGE_DESTINATION(address), low = address & MESSAGE_LOGICAL ? ICR_LOGICAL : 0;
+	uint64_t cpus = 0;
+
+	if (low && lapic_x2apic())
+		destination = 0xff;
+	for (uint32_t i = 0; i < vcpu_count; i++)
+		if (addressed(vcpus[i], low, destination, destination == 0xff))
+			cpus |= 1ull << i;
+	return cpus;
 }
 
 static uint64_t sender_cr3(void)

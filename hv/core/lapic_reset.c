@@ -23,7 +23,7 @@ static bool any_set(uint32_t first)
 	return bits;
 }
 
-/* Requests cannot be cleared: they are taken, by a handler that does nothing, and ended. */
+/* Requests cannot be cleared: they are taken, and ended; the guest is given none of them (interrupts_reset). */
 static void drain(struct vcpu *vcpu)
 {
 	lapic_set(LAPIC_TPR, 0);

@@ -30,6 +30,13 @@ int mediators_init(const struct boot_info *info)
 	return 0;
 }
 
+void mediators_interrupt(unsigned cpu)
+{
+	for (uint32_t i = 0; i < active_count; i++)
+		if (active[i]->interrupt)
+			active[i]->interrupt(cpu);
+}
+
 void mediators_shutdown(void)
 {
 	for (uint32_t i = active_count; i-- > 0;)

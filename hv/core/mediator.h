@@ -18,6 +18,11 @@ struct mediator {
 	bool (*match)(const struct boot_info *info);
 	/* Takes its devices over and places its hooks. Init only, before any CPU is a guest. 0 or negative. */
 	int (*init)(const struct boot_info *info);
+	/*
+	 * An interrupt has come to vcpu `cpu`, which is watched (hv/core/interrupts.h), and the guest does
+	 * not know of it yet. Optional. On that CPU.
+	 */
+	void (*interrupt)(unsigned cpu);
 	/* Stops its devices so that they use no memory of ours; bounded. Any CPU. */
 	void (*quiesce)(void);
 	/* State for a restart of the hypervisor in place; both NULL where there is none to carry. */
@@ -33,6 +38,7 @@ struct mediator {
 
 /* Calls match and init of each; the first failure is returned and the ones before are shut down. */
 int mediators_init(const struct boot_info *info);
+void mediators_interrupt(unsigned cpu);
 void mediators_shutdown(void);
 
 #endif

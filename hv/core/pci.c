@@ -49,6 +49,23 @@ uint32_t pci_read(uint8_t bus, uint8_t device, uint8_t function, uint16_t offset
 	return value;
 }
 
+uint8_t pci_capability(uint8_t bus, uint8_t device, uint8_t function, uint8_t id)
+{
+	uint8_t at = (uint8_t)pci_read(bus, device, function, PCI_CAPABILITIES);
+
+	if (!(pci_read(bus, device, function, PCI_COMMAND) & PCI_STATUS_CAPABILITIES))
+		return 0;
+	/* There is room for 48 of 4 bytes: a list that leads in circles ends. */
+	for (unsigned i = 0; i < 48 && at >= PCI_CAPABILITIES_FIRST; i++) {
+		uint32_t head = pci_read(bus, device, function, at & 0xfc);
+
+		if ((uint8_t)head == id)
+			return at & 0xfc;
+		at = (uint8_t)(head >> 8);
+	}
+	return 0;
+}
+
 static struct watched *find(uint32_t config)
 {
 	for (uint32_t i = 0; config & CONFIG_ENABLE && i < watched_count; i++) {
@@ -137,6 +154,8 @@ static void guest_write(struct watched *entry, uint32_t offset, unsigned size, u
 	put(entry, offset, size, without(off, offset, size, value));
 	if (command || address_moves)
 		decode(entry, entry->watch.moved(entry->watch.context, entry->memory) && entry->memory);
+	if (entry->watch.written && offset + size > PCI_CAPABILITIES_FIRST)
+		entry->watch.written(entry->watch.context);
 	port_unlock(&entry->lock);
 }
 

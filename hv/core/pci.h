@@ -24,6 +24,8 @@ struct pci_watch {
 	uint16_t command_off; /* bits of the command register that stay clear, whatever the guest writes */
 	/* Before it stops decoding: until `moved` nobody can reach its registers. Optional; called like `moved`. */
 	void (*moving)(void *context);
+	/* After a guest write to its capabilities. Optional; called like `moved`. */
+	void (*written)(void *context);
 };
 
 /* Begins the watch; it is for good. Init only. 0, or -1 when the table is full. */
@@ -46,5 +48,13 @@ int pci_init(void);
 #define PCI_COMMAND_MEMORY 2u
 #define PCI_BAR(n)         (0x10 + 4 * (n))
 #define PCI_BARS_END       PCI_BAR(6)
+#define PCI_STATUS_CAPABILITIES (1u << 20) /* of the double word at PCI_COMMAND */
+#define PCI_CAPABILITIES   0x34
+#define PCI_CAPABILITIES_FIRST 0x40
+#define PCI_CAPABILITY_MSI  0x05
+#define PCI_CAPABILITY_MSIX 0x11
+
+/* Where the capability `id` of a function begins, 0 when it has none. PCI 3.0 section 6.7. */
+uint8_t pci_capability(uint8_t bus, uint8_t device, uint8_t function, uint8_t id);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/core/startup.h"
 #include "hv/core/backend.h"
+#include "hv/core/interrupts.h"
 #include "hv/core/lapic.h"
 #include "hv/core/log.h"
 #include "hv/core/nmi.h"
@@ -35,6 +36,7 @@ static void enter_init(struct vcpu *vcpu)
 		power_reset("INIT on the boot CPU");
 	backend->reset(vcpu);
 	lapic_reset(vcpu);
+	interrupts_reset(vcpu);
 	nmi_reset(vcpu);
 	__atomic_store_n(&vcpu->life, VCPU_WAIT_FOR_SIPI, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&vcpu->in_guest, 0, __ATOMIC_SEQ_CST);

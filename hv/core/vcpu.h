@@ -21,6 +21,7 @@ enum exit_reason {
 	EXIT_IO,
 	EXIT_NESTED_FAULT,
 	EXIT_HYPERCALL,
+	EXIT_INTERRUPT, /* an external interrupt, on a CPU that is watched for them */
 	EXIT_NMI,
 	EXIT_SMI, /* system management mode is wanted: it is taken in the host */
 	EXIT_INIT,
@@ -92,6 +93,10 @@ struct vcpu {
 	uint32_t sipi_pending;  /* vector, or SIPI_NONE */
 	bool system_started;    /* ... sent by the system, not by the firmware */
 	uint32_t nmi_requested; /* an NMI was sent by ICR */
+	uint32_t watches;       /* it is to exit at interrupts as long as there are any, see interrupts.h ... */
+
+	uint32_t watched;       /* ... and it does: 0 outside the guest */
+	uint64_t taken[4];      /* interrupts by vector: the host has taken them, the guest is to get them */
 
 	bool nmi_pending, nmi_blocked; /* the guest's own, see nmi.c */
 	bool nmi_returning;            /* the handler's IRET is next: where it stands */

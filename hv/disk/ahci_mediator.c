@@ -5,11 +5,11 @@
  * An HBA without a protected disk is not touched.
  */
 #include "hv/core/backend.h"
-#include "hv/core/keys.h"
 #include "hv/core/log.h"
 #include "hv/core/mediator.h"
 #include "hv/core/memory.h"
 #include "hv/core/mmio.h"
+#include "hv/disk/volumes.h"
 #include "hv/x86/physical.h"
 #include "storage/ahci/ahci.h"
 #include "storage/ahci/registers.h"
@@ -32,7 +32,6 @@ static struct hba {
 	uint64_t hook_bytes;
 } hbas[MAX_HBAS];
 static uint32_t hba_count;
-static struct disk_pin pins[BOOT_MAX_VOLUMES][GPT_PINS];
 
 /*
  * Registers that cannot be reached read as ones, which end no command: some machines
@@ -54,18 +53,6 @@ static void reg_write(void *context, uint32_t offset, uint32_t value)
 
 	if (abar)
 		physical_store(abar + offset, 4, value);
-}
-
-static void *guest_ram(void *context, uint64_t gpa, uint64_t bytes)
-{
-	(void)context;
-	return memory_guest(gpa, bytes);
-}
-
-static uint64_t bus_address(void *context, const void *memory)
-{
-	(void)context;
-	return (uint64_t)memory;
 }
 
 static void copy_arm(void *context)
@@ -164,36 +151,22 @@ static struct hba *hba_of(const struct boot_volume *volume)
 	return hba;
 }
 
-static int add_volume(const struct boot_volume *volume, const struct xts_key *key, struct disk_pin *own_pins)
+static int add_volume(const struct boot_info *info, uint32_t index)
 {
-	const struct disk_range data = {
-		.first_lba = volume->first_lba,
-		.last_lba = volume->last_lba,
-		.kind = SECTOR_CIPHERTEXT,
-		.sector_size = volume->sector_bytes,
-		.iv_offset = volume->iv_offset,
-		.key = key,
-	};
-	const struct disk_range header = {
-		.first_lba = volume->header_first_lba,
-		.last_lba = volume->header_last_lba,
-		.kind = SECTOR_GUARDED,
-	};
+	const struct boot_volume *volume = &info->volume[index];
 	struct hba *hba = hba_of(volume);
 
 	if (!hba || volume->port >= AHCI_PORTS)
 		return -1;
-	struct disk_map *map = &hba->map[volume->port];
-
-	map->lba_size = volume->lba_bytes;
-	return disk_map_add(map, &data) | disk_map_add(map, &header) | gpt_pin(map, &volume->gpt, own_pins);
+	return disk_add_volume(&hba->map[volume->port], info, index);
 }
 
 static int take_over(struct hba *hba)
 {
 	struct ahci_config config = {.env = &hba->env};
 	/* Some HBAs have their registers in I/O space too, behind an index port (AHCI 1.3.1, 10.14): it stays off. */
-	struct pci_watch watch = {hba->bus, hba->device, hba->function, hba, moved, PCI_COMMAND_IO, moving};
+	const struct pci_watch watch = {.bus = hba->bus, .device = hba->device, .function = hba->function,
+		.context = hba, .moved = moved, .moving = moving, .command_off = PCI_COMMAND_IO};
 	unsigned disks = 0;
 
 	for (unsigned port = 0; port < AHCI_PORTS; port++)
@@ -203,7 +176,7 @@ static int take_over(struct hba *hba)
 		}
 	config.arena_bytes = AHCI_MEDIATOR_ARENA;
 	config.arena = memory_take(config.arena_bytes, PAGE);
-	hba->env = (struct ahci_env){hba, reg_read, reg_write, guest_ram, bus_address, copy_arm, copy_disarm};
+	hba->env = (struct ahci_env){hba, reg_read, reg_write, disk_guest_ram, disk_bus_address, copy_arm, copy_disarm};
 	hba->hook = (struct mmio_hook){.name = "ahci", .context = hba, .read = hook_read, .write = hook_write,
 		.more = hook_more};
 	if (pci_read(hba->bus, hba->device, hba->function, PCI_COMMAND) & PCI_COMMAND_MEMORY)
@@ -226,7 +199,7 @@ static int init(const struct boot_info *info)
 
 	for (uint32_t i = 0; i < info->volumes && !error; i++)
 		if (info->volume[i].controller == BOOT_CONTROLLER_AHCI)
-			error = add_volume(&info->volume[i], keys_of_volume(i), pins[i]);
+			error = add_volume(info, i);
 	for (uint32_t i = 0; i < hba_count && !error; i++)
 		error = take_over(&hbas[i]);
 	return error;

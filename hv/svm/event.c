@@ -34,11 +34,34 @@ void svm_inject_nmi(struct vcpu *vcpu)
 	vmcb_of(vcpu)->event_injection = VMCB_EVENT_VALID | VMCB_EVENT_NMI | EXCEPTION_NMI;
 }
 
-void svm_watch_iret(struct vcpu *vcpu, bool on)
+static void intercept(struct vcpu *vcpu, uint32_t bit, bool on)
 {
 	struct vmcb *vmcb = vmcb_of(vcpu);
 
-	vmcb->intercepts1 = on ? vmcb->intercepts1 | VMCB_IRET : vmcb->intercepts1 & ~VMCB_IRET;
+	vmcb->intercepts1 = on ? vmcb->intercepts1 | bit : vmcb->intercepts1 & ~bit;
+}
+
+void svm_watch_iret(struct vcpu *vcpu, bool on)
+{
+	intercept(vcpu, VMCB_IRET, on);
+}
+
+void svm_watch_interrupts(struct vcpu *vcpu, bool on)
+{
+	intercept(vcpu, VMCB_INTR, on);
+}
+
+/* The processor clears V_IRQ when the guest has taken it. */
+void svm_pend_interrupt(struct vcpu *vcpu, uint8_t vector)
+{
+	vmcb_of(vcpu)->vintr = VMCB_V_IRQ | VMCB_V_IGN_TPR | VMCB_V_VECTOR(vector);
+}
+
+int svm_pending_interrupt(struct vcpu *vcpu)
+{
+	uint64_t vintr = vmcb_of(vcpu)->vintr;
+
+	return vintr & VMCB_V_IRQ ? VMCB_V_VECTOR_OF(vintr) : -1;
 }
 
 /* By the trap flag, whose #DB is intercepted for this once. */

@@ -78,7 +78,7 @@ void svm_reset(struct vcpu *vcpu)
 	clear_breakpoints();
 	vmcb->dr6 = 0xffff0ff0;
 	vmcb->dr7 = 0x400;
-	vmcb->event_injection = 0;
+	vmcb->event_injection = vmcb->vintr = 0;
 	vmcb->interrupt_state = 0;
 	vmcb->intercepts1 &= ~VMCB_IRET;
 	vmcb->exceptions = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AMD-V: turning it on, the control block, entering the guest, decoding exits. APM volume 2, chapter 15. */
 #include "hv/svm/svm.h"
+#include "hv/core/interrupts.h"
 #include "hv/core/log.h"
 #include "hv/core/memory.h"
 
@@ -85,17 +86,20 @@ static void svm_start(struct vcpu *vcpu, const struct launch_state *launch)
 
 /*
  * An event whose delivery an exit cut short is delivered again. Some emulators
- * report an external interrupt as an exception with a vector of 32 or more.
+ * report an external interrupt as an exception with a vector of 32 or more; and
+ * some deliver an injected one twice, so it is given as a virtual interrupt.
  * Software interrupts are not repeated: rip still points at the INT.
  */
-static uint64_t repeat_event(uint64_t info)
+static uint64_t repeat_event(struct vcpu *vcpu, uint64_t info)
 {
 	uint64_t type = info & VMCB_EVENT_TYPE;
 
 	if (!(info & VMCB_EVENT_VALID) || type == VMCB_EVENT_SOFTWARE)
 		return 0;
-	if (type == VMCB_EVENT_EXCEPTION && (info & 0xff) >= 32)
-		info &= ~VMCB_EVENT_TYPE;
+	if (type == VMCB_EVENT_INTERRUPT || (type == VMCB_EVENT_EXCEPTION && (info & 0xff) >= 32)) {
+		interrupt_taken(vcpu, (uint8_t)info);
+		return 0;
+	}
 	/* #BP and #OF come from instructions that run again. */
 	if (type == VMCB_EVENT_EXCEPTION && ((info & 0xff) == 3 || (info & 0xff) == 4))
 		return 0;
@@ -108,6 +112,8 @@ static enum exit_reason reason_of(uint64_t code)
 	if ((uint32_t)code == UINT32_MAX)
 		return EXIT_INVALID;
 	switch (code) {
+	case VMEXIT_INTR:
+		return EXIT_INTERRUPT;
 	case VMEXIT_NMI:
 		return EXIT_NMI;
 	case VMEXIT_SMI:
@@ -175,7 +181,7 @@ static void svm_run(struct vcpu *vcpu)
 	vcpu->gpr[4] = vmcb->rsp;
 	vcpu->rip = vmcb->rip;
 	vcpu->rflags = vmcb->rflags;
-	vmcb->event_injection = repeat_event(vmcb->exit_int_info);
+	vmcb->event_injection = repeat_event(vcpu, vmcb->exit_int_info);
 	decode_exit(vcpu, vmcb);
 }
 
@@ -188,10 +194,15 @@ static void svm_flush(struct vcpu *vcpu)
 
 static void svm_window(struct vcpu *vcpu, enum window window)
 {
-	if (window == WINDOW_GUEST_REGISTERS)
+	if (window == WINDOW_GUEST_REGISTERS) {
 		svm_smi_window(vcpu);
-	else
-		svm_nmi_window(window == WINDOW_HALT);
+		return;
+	}
+	if (window == WINDOW_INTERRUPT)
+		interrupts_on();
+	svm_nmi_window(window == WINDOW_HALT);
+	if (window == WINDOW_INTERRUPT)
+		interrupts_off();
 }
 
 static uint64_t svm_after_nmi(uint64_t rip)
@@ -213,6 +224,9 @@ const struct cpu_backend svm_backend = {
 	.injection_pending = svm_injection_pending,
 	.inject_nmi = svm_inject_nmi,
 	.watch_iret = svm_watch_iret,
+	.watch_interrupts = svm_watch_interrupts,
+	.pend_interrupt = svm_pend_interrupt,
+	.pending_interrupt = svm_pending_interrupt,
 	.step = svm_step,
 	.stepped = svm_stepped,
 	.retired = svm_retired,

@@ -62,6 +62,7 @@ _Static_assert(offsetof(struct vmcb, pat) == 0x668, "APM appendix B");
 _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 
 /* intercepts1 */
+#define VMCB_INTR     (1u << 0)
 #define VMCB_NMI      (1u << 1)
 #define VMCB_SMI      (1u << 2)
 #define VMCB_INIT     (1u << 3)
@@ -81,6 +82,12 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 #define VMCB_CLGI    (1u << 5)
 #define VMCB_SKINIT  (1u << 6)
 
+/* vintr: a virtual interrupt, whatever the guest's task priority; 15.21.4 */
+#define VMCB_V_IRQ           (1ull << 8)
+#define VMCB_V_IGN_TPR       (1ull << 20)
+#define VMCB_V_VECTOR(v)     ((uint64_t)(v) << 32)
+#define VMCB_V_VECTOR_OF(x)  ((uint8_t)((x) >> 32))
+
 #define VMCB_EVENT_VALID     (1ull << 31)
 #define VMCB_EVENT_ERROR     (1ull << 11)
 #define VMCB_EVENT_INTERRUPT (0ull << 8)
@@ -93,6 +100,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 
 enum vmexit {
 	VMEXIT_DEBUG = 0x41, /* #DB */
+	VMEXIT_INTR = 0x60,
 	VMEXIT_NMI = 0x61,
 	VMEXIT_SMI = 0x62,
 	VMEXIT_INIT = 0x63,

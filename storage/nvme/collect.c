@@ -2,21 +2,26 @@
 /* From the device's completion queue to the guest's. */
 #include "storage/nvme/internal.h"
 
-void await(struct nvme *nvme, struct nvme_cq *cq)
+/* CPUs that are watched for it already are not counted twice. */
+static void watch(struct nvme *nvme, struct nvme_cq *cq)
 {
-	bool wanted = cq->in_flight || (cq->events && !announced(nvme, cq));
+	uint64_t cpus = nvme->env->watch(nvme->env->context, cq->interrupts ? cq->vector : NVME_NO_VECTOR);
 
-	if (!cq->interrupts || !wanted || cq->watched)
-		return;
-	uint64_t cpus = nvme->env->watch(nvme->env->context, cq->vector);
-
+	if (cpus & cq->watched)
+		nvme->env->unwatch(nvme->env->context, cpus & cq->watched);
 	for (uint64_t left = cpus; left; left &= left - 1) {
 		uint64_t *queues = &nvme->cpu[__builtin_ctzll(left)].queues[cq->id / 64], bit = 1ull << cq->id % 64;
 
 		if (!(__atomic_load_n(queues, __ATOMIC_SEQ_CST) & bit))
 			__atomic_or_fetch(queues, bit, __ATOMIC_SEQ_CST);
 	}
-	__atomic_store_n(&cq->watched, cpus, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cq->watched, cq->watched | cpus, __ATOMIC_SEQ_CST);
+}
+
+void await(struct nvme *nvme, struct nvme_cq *cq)
+{
+	if (!cq->watched && (cq->in_flight || (cq->events && !announced(nvme, cq))))
+		watch(nvme, cq);
 }
 
 void unawait(struct nvme *nvme, struct nvme_cq *cq)
@@ -27,6 +32,22 @@ void unawait(struct nvme *nvme, struct nvme_cq *cq)
 		return;
 	__atomic_store_n(&cq->watched, 0, __ATOMIC_SEQ_CST);
 	nvme->env->unwatch(nvme->env->context, cpus);
+}
+
+/*
+ * The CPUs of before stay watched as long as they are: an interrupt that is on its
+ * way to them may still arrive.
+ */
+void nvme_vector_moves(struct nvme *nvme, uint16_t vector)
+{
+	for (unsigned id = 0; id <= nvme->io_queues; id++) {
+		struct nvme_cq *cq = &nvme->cq[id];
+
+		port_lock(&cq->lock);
+		if (cq->vector == vector && cq->watched)
+			watch(nvme, cq);
+		port_unlock(&cq->lock);
+	}
 }
 
 static bool has_room(const struct nvme_cq *cq)

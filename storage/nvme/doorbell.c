@@ -184,18 +184,3 @@ void nvme_interrupt(struct nvme *nvme, unsigned cpu)
 		}
 	}
 }
-
-/* Commands in flight are awaited where their interrupt goes now. */
-void nvme_vector_moves(struct nvme *nvme, uint16_t vector)
-{
-	for (unsigned id = 0; id <= nvme->io_queues; id++) {
-		struct nvme_cq *cq = &nvme->cq[id];
-
-		port_lock(&cq->lock);
-		if (cq->vector == vector && cq->watched) {
-			unawait(nvme, cq);
-			await(nvme, cq);
-		}
-		port_unlock(&cq->lock);
-	}
-}

@@ -22,8 +22,8 @@
 
 #define NVME_ADMIN_ENTRIES 64   /* of our admin queues */
 #define NVME_RING_PAGES    64   /* of a guest's queue: 4096 entries of 64 bytes */
-#define NVME_POOL_PAGES    512  /* of a submission queue: bounce memory and PRP lists */
-#define NVME_ADMIN_POOL_PAGES 256
+#define NVME_POOL_PAGES    288  /* of a submission queue: bounce memory and PRP lists */
+#define NVME_ADMIN_POOL_PAGES 160
 #define NVME_KNOWN_NAMESPACES 1024
 #define NVME_NO_BLOCK      1    /* of a namespace that is not passed through */
 #define NVME_CACHE_LINE    64

@@ -27,6 +27,7 @@
 #define NVME_BAR_BYTES  8192 /* registers and the doorbells of NVME_QUEUES queues */
 #define NVME_QUEUES     65   /* at most, the admin queues among them */
 #define NVME_ENTRIES    1024 /* of a queue, at most */
+#define NVME_NO_VECTOR  0xffff
 
 /* What the mediator asks of its surroundings. Every call is made on the exiting CPU. */
 struct nvme_env {
@@ -42,6 +43,8 @@ struct nvme_env {
 	 * From now on the CPUs that the interrupt of `vector` may reach exit at interrupts
 	 * and call nvme_interrupt first. Returns, when that is so, a bit for each of them
 	 * by vcpu index; unwatch takes them back, one for one. A lock of the mediator is held.
+	 * NVME_NO_VECTOR: the calling CPU, at whatever interrupt comes next, for a queue
+	 * that announces nothing.
 	 */
 	uint64_t (*watch)(void *context, uint16_t vector);
 	void (*unwatch)(void *context, uint64_t cpus);
@@ -72,6 +75,12 @@ struct nvme_config {
 };
 
 size_t nvme_arena_bytes(unsigned io_queues);
+
+/* I/O queue pairs on a machine of `cpus`: one for each, as far as the memory that is set aside goes. */
+static inline unsigned nvme_queues_for(unsigned cpus)
+{
+	return cpus < 8 ? cpus : 8;
+}
 
 /*
  * Takes the controller over: disables it and waits until it uses nobody's memory.

@@ -18,8 +18,9 @@ void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t byte
 void __sanitizer_finish_switch_fiber(void *save, const void **bottom, size_t *bytes) __attribute__((weak));
 
 /* run.S and host_entry.S have them elsewhere. */
-const uint8_t svm_window_halt[1], svm_window_end[1], host_stubs[32 * 16], host_interrupt[1];
+const uint8_t svm_window_halt[1], svm_window_end[1], host_stubs[32 * 16], host_interrupt_stubs[224 * 16];
 void host_nmi(uint64_t *rip);
+void host_interrupt(uint32_t vector);
 
 struct model_cpu *cpu_now(void)
 {
@@ -156,6 +157,17 @@ void svm_enter(struct vcpu *vcpu, uint64_t vmcb_pa)
 	leave(cpu, CPU_IN_GUEST);
 }
 
+/* One, the highest, where they are let in: the handler returns with interrupts off. */
+static void take_interrupt(struct model_cpu *cpu)
+{
+	for (int vector = 255; cpu->interrupts_open && vector >= 32; vector--)
+		if (cpu->interrupts[vector / 64] >> vector % 64 & 1) {
+			cpu->interrupts[vector / 64] &= ~(1ull << vector % 64);
+			cpu->interrupts_open = false;
+			host_interrupt((uint32_t)vector);
+		}
+}
+
 void svm_nmi_window(bool halt)
 {
 	struct model_cpu *cpu = now;
@@ -165,6 +177,26 @@ void svm_nmi_window(bool halt)
 		leave(cpu, CPU_WAITING);
 	if (__atomic_exchange_n(&cpu->nmi_pending, 0, __ATOMIC_SEQ_CST))
 		host_nmi(&rip);
+	take_interrupt(cpu);
+}
+
+bool cpu_interrupt(struct model_cpu *cpu, uint8_t vector)
+{
+	cpu->interrupts[vector / 64] |= 1ull << vector % 64;
+	if (!(cpu->vmcb->intercepts1 & VMCB_INTR))
+		return false;
+	cpu_exit(cpu, VMEXIT_INTR, 0, 0);
+	return true;
+}
+
+int cpu_take_interrupt(struct model_cpu *cpu)
+{
+	uint64_t vintr = cpu->vmcb->vintr;
+
+	if (!(vintr & VMCB_V_IRQ) || !(vintr & VMCB_V_IGN_TPR))
+		return -1;
+	cpu->vmcb->vintr &= ~VMCB_V_IRQ;
+	return VMCB_V_VECTOR_OF(vintr);
 }
 
 /* The firmware's handler looks at the guest's registers, and may change them. */

@@ -32,6 +32,8 @@ struct model_cpu {
 	struct vmcb *vmcb;
 	uint64_t event; /* what the last VMRUN was told to inject, 0 when nothing */
 	uint32_t nmi_pending;
+	uint64_t interrupts[4]; /* external ones that wait in the local APIC, by vector */
+	bool interrupts_open;   /* IF in the host */
 	uint64_t cr0, cr3, cr4;
 	uint64_t breakpoint[4]; /* DR0 to DR3 */
 	uint64_t apic_base, efer, vm_cr, hsave, fs_base, gs_base;
@@ -66,6 +68,11 @@ void cpu_wake(struct model_cpu *cpu);
 
 /* Takes the NMIs that have come: exits of CPUs in the guest, wake-ups of waiting ones. Whether there were any. */
 bool cpus_take_nmis(void);
+
+/* An external interrupt comes: an exit where the CPU is watched for it and the guest can be interrupted; else nothing. */
+bool cpu_interrupt(struct model_cpu *cpu, uint8_t vector);
+/* The virtual interrupt that the guest takes now, -1 when there is none. */
+int cpu_take_interrupt(struct model_cpu *cpu);
 
 /* The CPU whose hypervisor runs. */
 struct model_cpu *cpu_now(void);

@@ -227,13 +227,15 @@ uint64_t rdtsc(void)
 	return __atomic_add_fetch(&ticks, 1000, __ATOMIC_RELAXED);
 }
 
-/* The model's devices send no interrupts. */
+/* Interrupts are let in by the window that follows, see cpu.c. */
 void interrupts_on(void)
 {
+	cpu()->interrupts_open = true;
 }
 
 void interrupts_off(void)
 {
+	cpu()->interrupts_open = false;
 }
 
 void write_back_caches(void)

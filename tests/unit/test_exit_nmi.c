@@ -20,6 +20,7 @@
 #define SELF	    (1u << 18)
 #define ALL	    (2u << 18)
 #define OTHERS	    (3u << 18)
+#define EVENT_EXCEPTION (3u << 8)
 #define EVENT_VALID (1ull << 31)
 
 static void start(bool x2apic)
@@ -142,9 +143,9 @@ MACHINE_TEST(test_behind_another_event)
 	start(false);
 	command(0, cpus[1].apic_id, NMI);
 	cpus[1].nmi_pending = 0;
-	cpus[1].vmcb->exit_int_info = EVENT_VALID | 0x55;
+	cpus[1].vmcb->exit_int_info = EVENT_VALID | EVENT_EXCEPTION | EXCEPTION_PF;
 	cpu_exit(&cpus[1], VMEXIT_NMI, 0, 0);
-	assert_int_equal(guest_exception(1), 0x55);
+	assert_int_equal(guest_exception(1), EXCEPTION_PF);
 	cpus_take_nmis();
 	assert_int_equal(guest_exception(1), EXCEPTION_NMI);
 	cpu_exit(&cpus[1], VMEXIT_IRET, 0, 0);

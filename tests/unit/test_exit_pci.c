@@ -55,8 +55,8 @@ static void moving(void *context)
 static void start(bool without_ecam)
 {
 	const struct machine machine = {.cpus = 2, .without_ecam = without_ecam};
-	const struct pci_watch watch = {0, FUNCTION_DEVICE, FUNCTION_NUMBER, &times, moved,
-		PCI_COMMAND_IO | 0x400, moving};
+	const struct pci_watch watch = {.device = FUNCTION_DEVICE, .function = FUNCTION_NUMBER, .context = &times,
+		.moved = moved, .moving = moving, .command_off = PCI_COMMAND_IO | 0x400};
 
 	assert_int_equal(machine_start(&machine), 0);
 	platform.config[5] = 4;

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CPUs that exit at interrupts for a while, and what the guest is given afterwards. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include <pthread.h>
+
+#include "hv/core/interrupts.h"
+#include "hv/core/ioport.h"
+#include "hv/core/lapic.h"
+#include "hv/core/mediator.h"
+#include "hv/svm/vmcb.h"
+#include "tests/core/machine.h"
+
+#define WATCH	0x5550u /* ports of the mediator: it watches the CPUs whose bits are written, */
+#define UNWATCH 0x5554u /* and stops */
+
+static unsigned told; /* how often the mediator was */
+static bool given_already;
+static unsigned ended;
+
+/* ---- a mediator that watches ------------------------------------------------------------------------- */
+
+static bool match(const struct boot_info *info)
+{
+	(void)info;
+	return true;
+}
+
+static void out(void *context, uint16_t port, unsigned size, uint32_t value)
+{
+	(void)context;
+	(void)size;
+	(port == WATCH ? interrupts_watch : interrupts_unwatch)(value);
+}
+
+static int init(const struct boot_info *info)
+{
+	static const struct ioport_hook watch = {.name = "watch", .first = WATCH, .last = WATCH, .width = 4, .out = out};
+	static const struct ioport_hook unwatch = {.name = "unwatch", .first = UNWATCH, .last = UNWATCH, .width = 4, .out = out};
+
+	(void)info;
+	return ioport_add(&watch) | ioport_add(&unwatch);
+}
+
+static void interrupt(unsigned cpu)
+{
+	told++;
+	given_already |= vcpus[cpu] != this_vcpu() || backend->pending_interrupt(vcpus[cpu]) >= 0;
+}
+
+static void nothing(void)
+{
+}
+
+static const struct mediator watcher = {
+	.name = "watcher", .match = match, .init = init, .quiesce = nothing, .shutdown = nothing, .interrupt = interrupt};
+REGISTER_MEDIATOR(watcher);
+
+static void start(void)
+{
+	const struct machine machine = {.cpus = 3};
+
+	assert_int_equal(machine_start(&machine), 0);
+}
+
+static bool intercepts(unsigned cpu)
+{
+	return cpus[cpu].vmcb->intercepts1 & VMCB_INTR;
+}
+
+static void any_exit(unsigned cpu)
+{
+	cpu_exit(&cpus[cpu], VMEXIT_INVLPGA, 0, 0);
+}
+
+MACHINE_TEST(only_while_watched)
+{
+	start();
+	any_exit(0);
+	assert_false(intercepts(0));
+	assert_false(cpu_interrupt(&cpus[0], 0x40));
+	assert_int_equal(told, 0);
+	memset(cpus[0].interrupts, 0, sizeof(cpus[0].interrupts));
+	guest_out(0, WATCH, 4, 1);
+	any_exit(0);
+	assert_true(intercepts(0));
+	assert_false(intercepts(1));
+	assert_true(cpu_interrupt(&cpus[0], 0x41));
+	assert_int_equal(told, 1);
+	assert_false(given_already);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x41);
+	assert_int_equal(guest_exception(0), -1);
+	guest_out(0, UNWATCH, 4, 1);
+	any_exit(0);
+	assert_false(intercepts(0));
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), -1);
+}
+
+/* Two have watched: both have to stop. */
+MACHINE_TEST(counted)
+{
+	start();
+	guest_out(0, WATCH, 4, 1);
+	guest_out(0, WATCH, 4, 3);
+	guest_out(0, UNWATCH, 4, 1);
+	any_exit(0);
+	any_exit(1);
+	assert_true(intercepts(0));
+	assert_true(intercepts(1));
+	guest_out(0, UNWATCH, 4, 3);
+	any_exit(0);
+	any_exit(1);
+	assert_false(intercepts(0));
+	assert_false(intercepts(1));
+}
+
+MACHINE_TEST(nothing_was_pending)
+{
+	start();
+	guest_out(0, WATCH, 4, 1);
+	any_exit(0);
+	cpu_exit(&cpus[0], VMEXIT_INTR, 0, 0);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), -1);
+	assert_int_equal(told, 1);
+}
+
+/* One at a time is taken; a higher one that comes before the guest took the first goes first. */
+MACHINE_TEST(highest_first)
+{
+	start();
+	guest_out(0, WATCH, 4, 1);
+	any_exit(0);
+	cpu_interrupt(&cpus[0], 0x50);
+	cpu_interrupt(&cpus[0], 0xa0);
+	cpu_interrupt(&cpus[0], 0x70);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0xa0);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), -1);
+	any_exit(0);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x70);
+	any_exit(0);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x50);
+	any_exit(0);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), -1);
+}
+
+/* An exit in the middle of its delivery: given again, and never by event injection. */
+MACHINE_TEST(delivery_cut_short)
+{
+	static const uint64_t reported[] = {
+		VMCB_EVENT_VALID | VMCB_EVENT_INTERRUPT | 0x66, VMCB_EVENT_VALID | VMCB_EVENT_EXCEPTION | 0x66};
+
+	start();
+	for (unsigned i = 0; i < 2; i++) {
+		guest_out(0, WATCH, 4, 1);
+		any_exit(0);
+		cpu_interrupt(&cpus[0], 0x66);
+		assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x66);
+		guest_out(0, UNWATCH, 4, 1);
+		cpus[0].vmcb->exit_int_info = reported[i];
+		any_exit(0);
+		assert_int_equal(cpus[0].event & VMCB_EVENT_TYPE & ~VMCB_EVENT_EXCEPTION, 0);
+		assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x66);
+	}
+}
+
+MACHINE_TEST(an_nmi_beside_it)
+{
+	start();
+	guest_out(0, WATCH, 4, 1);
+	any_exit(0);
+	cpus[0].nmi_pending = 1;
+	cpu_interrupt(&cpus[0], 0x45);
+	assert_int_equal(guest_exception(0), EXCEPTION_NMI);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x45);
+}
+
+/* INIT: the local APIC forgets it, and so do we. */
+MACHINE_TEST(init_forgets)
+{
+	start();
+	guest_out(1, WATCH, 4, 2);
+	interrupt_taken(vcpus[1], 0x77);
+	assert_true(guest_write(0, LAPIC_REGISTERS + 0x310, 4, (uint64_t)cpus[1].apic_id << 24));
+	assert_true(guest_write(0, LAPIC_REGISTERS + 0x300, 4, 0x4500));
+	cpus_take_nmis();
+	assert_int_equal(cpus[1].state, CPU_WAITING);
+	assert_true(guest_write(0, LAPIC_REGISTERS + 0x300, 4, 0x4608));
+	cpus_take_nmis();
+	assert_int_equal(cpus[1].state, CPU_IN_GUEST);
+	assert_int_equal(cpu_take_interrupt(&cpus[1]), -1);
+	assert_true(intercepts(1));
+}
+
+/* ---- between CPUs ------------------------------------------------------------------------------------ */
+
+/* One in the guest is made to leave it, once; when the call returns, the entry that watches has begun. */
+MACHINE_TEST(another_cpu)
+{
+	start();
+	guest_out(0, WATCH, 4, 6);
+	assert_true(intercepts(1));
+	assert_true(intercepts(2));
+	assert_false(intercepts(0));
+	assert_int_equal(cpus[0].sent_count, 2);
+	/* They watch already: nobody is disturbed. */
+	guest_out(0, WATCH, 4, 6);
+	assert_int_equal(cpus[0].sent_count, 2);
+	guest_out(0, UNWATCH, 4, 6);
+	guest_out(0, UNWATCH, 4, 6);
+	assert_int_equal(cpus[0].sent_count, 2);
+	any_exit(1);
+	assert_false(intercepts(1));
+}
+
+/* Each CPU watches the others and itself, and stops again; whoever is in the guest then has the intercept. */
+static void *turns(void *index)
+{
+	unsigned cpu = (unsigned)(uintptr_t)index;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		guest_out(cpu, WATCH, 4, 7);
+		if (!intercepts(cpu))
+			platform_violation("cpu %u is in the guest and does not watch", cpu);
+		guest_out(cpu, UNWATCH, 4, 7);
+		while (__atomic_load_n(&cpus[cpu].nmi_pending, __ATOMIC_SEQ_CST))
+			cpu_exit(&cpus[cpu], VMEXIT_NMI, 0, 0);
+	}
+	__atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST);
+	/* The others may still wait for this one to leave the guest. */
+	while (__atomic_load_n(&ended, __ATOMIC_SEQ_CST) < 3)
+		any_exit(cpu);
+	return NULL;
+}
+
+MACHINE_TEST(all_at_once)
+{
+	pthread_t thread[3];
+
+	start();
+	cpus_threaded = true;
+	for (uintptr_t i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, turns, (void *)i), 0);
+	for (unsigned i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	cpus_threaded = false;
+	for (unsigned i = 0; i < 3; i++) {
+		any_exit(i);
+		assert_false(intercepts(i));
+	}
+}
+
+/* ---- messages ---------------------------------------------------------------------------------------- */
+
+MACHINE_TEST(messages)
+{
+	static const struct {
+		uint64_t address;
+		uint64_t cpus;
+	} message[] = {
+		{0xfee77000, 0}, {0xfeeff000, 7}, {0xfee0200c, 2}, {0xfee05004, 5}, {0xfee08004, 0},
+	};
+
+	start();
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(lapic_message_cpus(0xfee00000 | cpus[i].apic_id << 12), 1u << i);
+		assert_int_equal(lapic_message_cpus(0xfee00008 | cpus[i].apic_id << 12), 1u << i);
+		assert_true(guest_write(i, LAPIC_REGISTERS + 0xe0, 4, UINT32_MAX));
+		assert_true(guest_write(i, LAPIC_REGISTERS + 0xd0, 4, 1ull << (24 + i)));
+	}
+	for (unsigned i = 0; i < sizeof(message) / sizeof(message[0]); i++)
+		assert_int_equal(lapic_message_cpus(message[i].address), message[i].cpus);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_while_watched),
+		cmocka_unit_test(counted),
+		cmocka_unit_test(nothing_was_pending),
+		cmocka_unit_test(highest_first),
+		cmocka_unit_test(delivery_cut_short),
+		cmocka_unit_test(an_nmi_beside_it),
+		cmocka_unit_test(init_forgets),
+		cmocka_unit_test(another_cpu),
+		cmocka_unit_test(all_at_once),
+		cmocka_unit_test(messages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
