@@ -76,10 +76,13 @@ struct nvme_config {
 
 size_t nvme_arena_bytes(unsigned io_queues);
 
-/* I/O queue pairs on a machine of `cpus`: one for each, as far as the memory that is set aside goes. */
+/*
+ * I/O queue pairs on a machine of `cpus`: one for each, as far as the memory that is
+ * set aside goes; firmware's drivers want two.
+ */
 static inline unsigned nvme_queues_for(unsigned cpus)
 {
-	return cpus < 8 ? cpus : 8;
+	return cpus < 2 ? 2 : cpus < 8 ? cpus : 8;
 }
 
 /*

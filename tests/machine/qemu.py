@@ -57,7 +57,7 @@ FIRMWARE_SECURE = Firmware("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/shar
 @dataclasses.dataclass
 class Disk:
 	"""A raw image and where it hangs. Controller 0 is the chipset's own AHCI, 1 and up are further `ahci` devices;
-	`bus="virtio"` is a disk underseal never mediates."""
+	`bus="nvme"` is namespace port + 1 of an NVMe controller; `bus="virtio"` is a disk underseal never mediates."""
 	path: str
 	bus: str = "ahci"
 	controller: int = 0
@@ -66,6 +66,7 @@ class Disk:
 	snapshot: bool = False
 	readonly: bool = False
 	serial: str = ""
+	lba_bytes: int = 512
 
 	def arguments(self, number):
 		drive = f"if=none,id=disk{number},format=raw,file={self.path},discard=unmap,cache=unsafe"
@@ -73,6 +74,9 @@ class Disk:
 		drive += ",readonly=on" if self.readonly else ""
 		if self.bus == "virtio":
 			device = f"virtio-blk-pci,drive=disk{number},serial={self.serial}"
+		elif self.bus == "nvme":
+			device = (f"nvme-ns,drive=disk{number},bus=nvme{self.controller},nsid={self.port + 1},"
+				f"logical_block_size={self.lba_bytes},physical_block_size={self.lba_bytes}")
 		else:
 			bus = "ide" if self.controller == 0 else f"ahci{self.controller}"
 			device = f"ide-hd,drive=disk{number},bus={bus}.{self.port}"
@@ -111,6 +115,8 @@ class Machine:
 			"-debugcon", f"file:{self.debug_path}", "-global", "isa-debugcon.iobase=0x402"]
 		for controller in sorted({disk.controller for disk in disks if disk.bus == "ahci"} - {0}):
 			command += ["-device", f"ahci,id=ahci{controller}"]
+		for controller in sorted({disk.controller for disk in disks if disk.bus == "nvme"}):
+			command += ["-device", f"nvme,id=nvme{controller},serial=nvme{controller}"]
 		for number, disk in enumerate(disks):
 			command += disk.arguments(number)
 		command += [] if reboots else ["-no-reboot"]

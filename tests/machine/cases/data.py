@@ -30,13 +30,17 @@ def _verify(machine, device):
 			f"--output=/tmp/{name}.log || {{ tail -30 /tmp/{name}.log; false; }}", 60)
 
 
-def _fio_then_judge(name, sector_bytes, cpus):
-	disk = setups.data_disk(name, 96, sector_bytes)
-	with setups.quick(name, [Disk(disk)], cpus=cpus) as machine:
-		_verify(machine, "/dev/sda1")
-		machine.run(f"yes {MARKER}{name} | dd of=/dev/sda1 bs=64k seek=1488 count=32 iflag=fullblock conv=fsync")
+# The first partition of the first disk, by what it hangs on.
+PARTITION = {"ahci": "/dev/sda1", "nvme": "/dev/nvme0n1p1"}
+
+
+def fio_then_judge(name, sector_bytes, cpus, bus="ahci", **machine_options):
+	disk, device = setups.data_disk(name, 96, sector_bytes), PARTITION[bus]
+	with setups.quick(name, [Disk(disk, bus=bus)], cpus=cpus, **machine_options) as machine:
+		_verify(machine, device)
+		machine.run(f"yes {MARKER}{name} | dd of={device} bs=64k seek=1488 count=32 iflag=fullblock conv=fsync")
 		machine.run("echo 3 >/proc/sys/vm/drop_caches")
-		seen = machine.run("openssl dgst -sha256 -r /dev/sda1", 60).split()[0]
+		seen = machine.run(f"openssl dgst -sha256 -r {device}", 60).split()[0]
 		setups.power_off(machine)
 	volume = stock.Volume(disk, "data", setups.PASSPHRASE)
 	assert volume.sector_bytes == sector_bytes
@@ -47,12 +51,12 @@ def _fio_then_judge(name, sector_bytes, cpus):
 
 @case("fio verify on 512-byte cipher sectors, then the whole disk judged by stock tools", cost=6)
 def verify_512():
-	_fio_then_judge("verify-512", 512, 1)
+	fio_then_judge("verify-512", 512, 1)
 
 
 @case("fio verify on 4096-byte cipher sectors and two CPUs, judged likewise", cost=6)
 def verify_4096():
-	_fio_then_judge("verify-4096", 4096, 2)
+	fio_then_judge("verify-4096", 4096, 2)
 
 
 @case("two protected disks and a clear one, on two controllers", cost=2)
