@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "installer/guest.h"
+#include "hv/core/boot_info.h"
 #include "installer/exits.h"
 #include "installer/hypercall.h"
 #include "installer/report.h"
@@ -38,6 +39,17 @@ int guest_protocol_error(const char *what)
 	return EXITS_FAILED;
 }
 
+static const char *name_of(uint64_t controller)
+{
+	switch (controller) {
+	case BOOT_CONTROLLER_AHCI:
+		return "ahci";
+	case BOOT_CONTROLLER_NVME:
+		return "nvme";
+	}
+	return "unknown";
+}
+
 static struct json_object *read_volume(unsigned index)
 {
 	char uuid[UUID_BYTES + 1] = "", pci[16];
@@ -62,8 +74,8 @@ static struct json_object *read_volume(unsigned index)
 	report_number(volume, "last_lba", place.rcx);
 	report_number(volume, "sector_size", (uint32_t)place.rdx);
 	report_text(volume, "pci", pci);
-	report_number(volume, "port", place.rdx >> 32);
-	report_text(volume, "controller", place.rsi >> 32 == 1 ? "ahci" : "unknown");
+	report_number(volume, place.rsi >> 32 == BOOT_CONTROLLER_NVME ? "namespace" : "port", place.rdx >> 32);
+	report_text(volume, "controller", name_of(place.rsi >> 32));
 	return volume;
 }
 
@@ -79,11 +91,12 @@ static void print_status(struct json_object *root)
 		     "hypervisor, and its disk writes are then not encrypted; see underseal.conf");
 	for (size_t i = 0; i < json_object_array_length(volumes); i++) {
 		struct json_object *v = json_object_array_get_idx(volumes, i);
+		const char *unit = report_get(v, "namespace") ? "namespace" : "port";
 
-		printf("volume %zu  %s  %s %s port %llu, sectors %llu to %llu, cipher sectors of %llu "
+		printf("volume %zu  %s  %s %s %s %llu, sectors %llu to %llu, cipher sectors of %llu "
 		       "bytes\n",
 			i, report_get_text(v, "uuid"), report_get_text(v, "controller"),
-			report_get_text(v, "pci"), (unsigned long long)report_get_number(v, "port"),
+			report_get_text(v, "pci"), unit, (unsigned long long)report_get_number(v, unit),
 			(unsigned long long)report_get_number(v, "first_lba"),
 			(unsigned long long)report_get_number(v, "last_lba"),
 			(unsigned long long)report_get_number(v, "sector_size"));

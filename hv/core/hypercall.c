@@ -14,11 +14,17 @@ enum { RAX, RCX, RDX, RBX, RSI = 6 };
 /* What may be told of a volume. */
 static struct volume_facts {
 	uint64_t first_lba, last_lba;
-	uint64_t sector_and_port, place;
+	uint64_t sector_and_unit, place;
 	char uuid[48];
 } volumes[BOOT_MAX_VOLUMES];
 static uint32_t volume_count;
 static uint64_t weak_policy; /* enum hypercall_policy */
+
+/* Where on its controller the disk is. */
+static uint64_t unit_of(const struct boot_volume *volume)
+{
+	return volume->controller == BOOT_CONTROLLER_NVME ? volume->namespace_id : volume->port;
+}
 
 void hypercall_init(const struct boot_info *info)
 {
@@ -30,7 +36,7 @@ void hypercall_init(const struct boot_info *info)
 
 		facts->first_lba = volume->first_lba;
 		facts->last_lba = volume->last_lba;
-		facts->sector_and_port = volume->sector_bytes | (uint64_t)volume->port << 32;
+		facts->sector_and_unit = volume->sector_bytes | unit_of(volume) << 32;
 		facts->place = (uint64_t)volume->controller << 32 | (uint64_t)volume->pci_bus << 8 |
 			       (uint64_t)volume->pci_device << 3 | volume->pci_function;
 		memcpy(facts->uuid, volume->uuid, sizeof(volume->uuid));
@@ -74,7 +80,7 @@ static int64_t call_volume(uint64_t *gpr)
 	}
 	gpr[RBX] = facts->first_lba;
 	gpr[RCX] = facts->last_lba;
-	gpr[RDX] = facts->sector_and_port;
+	gpr[RDX] = facts->sector_and_unit;
 	gpr[RSI] = facts->place;
 	return HYPERCALL_OK;
 }

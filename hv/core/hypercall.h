@@ -14,8 +14,8 @@ enum hypercall_function {
 	/* rbx = version (major << 32 | minor << 16 | patch), rcx = backend as 8 ASCII bytes,
 	 * rdx = CPUs | enum hypercall_policy << 32, rsi = volumes | reserved MiB << 32 */
 	HYPERCALL_INFO = 0,
-	/* rcx = volume, rdx = word. Word 0: rbx = first LBA, rcx = last LBA, rdx = cipher sector bytes | port << 32,
-	 * rsi = (bus << 8 | device << 3 | function) | controller << 32. Words 1, 2: rbx, rcx, rdx = 24 bytes of
+	/* rcx = volume, rdx = word. Word 0: rbx = first LBA, rcx = last LBA, rdx = cipher sector bytes | AHCI port or
+	 * NVMe namespace << 32, rsi = (bus << 8 | device << 3 | function) | enum boot_controller << 32. Words 1, 2: rbx, rcx, rdx = 24 bytes of
 	 * the header's UUID text each, NUL padded. */
 	HYPERCALL_VOLUME = 1,
 	/* rcx = CPU, rdx = counter. rbx = count; rcx, rdx, rsi = name as 24 ASCII bytes, NUL padded. All are

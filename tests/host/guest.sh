@@ -32,7 +32,8 @@ int hypercall(struct hypercall *answer, enum hypercall_function function, uint64
 		a = (struct hypercall){0, 1ull << 32 | 2 << 16 | 3, 0x6d7673, 2 | (getenv("FAST") ? 1ull << 32 : 0),
 			1 | 32ull << 32};
 	} else if (function == HYPERCALL_VOLUME && rcx == 0 && rdx == 0) {
-		a = (struct hypercall){0, 2048, 4095, 4096 | 5ull << 32, (0x12 << 8 | 0x1f << 3 | 2) | 1ull << 32};
+		a = (struct hypercall){0, 2048, 4095, 4096 | 5ull << 32, (0x12 << 8 | 0x1f << 3 | 2) |
+			(getenv("CONTROLLER") ? strtoull(getenv("CONTROLLER"), NULL, 0) : 1) << 32};
 	} else if (function == HYPERCALL_VOLUME && rcx == 0 && rdx < 3) {
 		memcpy(words, "00112233-4455-6677-8899-aabbccddeeff", 36);
 		memcpy(&a.rbx, words + 3 * (rdx - 1), 24);
@@ -66,6 +67,8 @@ echo "== tables"
 expect 0 'underseal 1.2.3 on svm, 2 CPUs, 32 MiB reserved' ./played status
 grep -q '00112233-4455-6677-8899-aabbccddeeff  ahci 12:1f.2 port 5, sectors 2048 to 4095, cipher sectors of 4096' out ||
 	fail "volume line"
+expect 0 'nvme 12:1f.2 namespace 5, sectors 2048' env CONTROLLER=2 ./played status
+expect 0 'unknown 12:1f.2 port 5, sectors 2048' env CONTROLLER=3 ./played status
 expect 0 '^nested-page-fault  *12  *1  *11$' ./played stat
 expect 0 '^cpuid  *2012  *1001  *1011$' ./played stat
 expect 0 '5 older bytes are lost' ./played log
@@ -95,6 +98,9 @@ assert v == {"uuid": "00112233-4455-6677-8899-aabbccddeeff", "first_lba": 2048, 
 assert c["counters"][0] == {"name": "nested-page-fault", "total": 12, "cpu": [1, 11]} and len(c["counters"]) == 2
 assert l == {"lost": 5, "text": " line of the log\nsecond line\n"}, l
 END
+
+expect 0 '"namespace": 5' env CONTROLLER=2 ./played status json
+! grep -q '"port"' out || fail "a namespace has no port"
 
 echo "== a hypervisor of another version"
 expect 1 'does not answer for a volume' env OTHER=1 ./played status

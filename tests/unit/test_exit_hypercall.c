@@ -10,6 +10,7 @@
 
 #include "hv/core/hypercall.h"
 #include "hv/core/counters.h"
+#include "hv/core/hypercall_exit.h"
 #include "tests/core/machine.h"
 
 enum { RAX, RCX, RDX, RBX, RSI = 6 };
@@ -86,6 +87,20 @@ MACHINE_TEST(test_volume)
 }
 
 /* Beyond the end nothing is read and no register but rax changes. */
+/* An NVMe disk is a namespace of its controller, whatever the port says. */
+MACHINE_TEST(test_namespace)
+{
+	struct boot_info info = {.volumes = 1, .volume = {volume}};
+
+	start(false);
+	info.volume[0].controller = BOOT_CONTROLLER_NVME;
+	info.volume[0].namespace_id = 0x12345;
+	hypercall_init(&info);
+	assert_int_equal(call(0, HYPERCALL_VOLUME, 0, 0), HYPERCALL_OK);
+	assert_int_equal(cpus[0].vcpu->gpr[RDX], 4096 | 0x12345ull << 32);
+	assert_int_equal(cpus[0].vcpu->gpr[RSI] >> 32, BOOT_CONTROLLER_NVME);
+}
+
 MACHINE_TEST(test_past_end)
 {
 	static const struct {
@@ -180,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_volume),
+		cmocka_unit_test(test_namespace),
 		cmocka_unit_test(test_past_end),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_log),
