@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Controllers that the hypervisor does not mediate: on them the guest would go
- * past it. Intel VMD and RAID ("RST") remapping hide disks behind such a one.
+ * Disks and controllers that the hypervisor does not mediate: on them the guest
+ * would go past it. Intel VMD and RAID ("RST") remapping hide disks behind such a
+ * controller; NVMe over Fabrics and multipath have other ways to the disk.
  */
 #ifndef INSTALLER_REMAP_H
 #define INSTALLER_REMAP_H
