@@ -53,8 +53,8 @@ all: efi tool
 
 help:
 	@printf '%s\n' \
-	'make demo    build a Debian disk, encrypt it, boot it beneath the hypervisor, show both sides' \
-	'make run     the same machine with its console on this terminal' \
+	'make demo    build a Debian disk, encrypt it, boot it beneath the hypervisor, show both sides (DISK=ahci or nvme)' \
+	'make run     the same machine with its console on this terminal                             (DISK=ahci or nvme)' \
 	'make test    every test: make check, then machines in QEMU   (T=name for one)' \
 	'make check   host tests only, with sanitizers                (T=name for one)' \
 	'make coverage every test again, counting the lines that run; fails below 85 %' \
@@ -203,10 +203,12 @@ $(B)/coverage/plugin.so: tests/coverage/plugin.c | $(B)/.deps
 	@gcc -std=gnu11 -O2 -fPIC -fvisibility=hidden $(WARN) -shared -o $@ $<
 coverage: efi tool guest $(B)/coverage/plugin.so
 	@$(PYTHON) -u tests/coverage/coverage.py $(T)
+# On what controller the disk is.
+DISK := ahci
 demo: efi tool
-	@$(PYTHON) -u tests/machine/demo.py
+	@$(PYTHON) -u tests/machine/demo.py --disk "$(DISK)"
 run: efi tool
-	@$(PYTHON) -u tests/machine/demo.py --interactive
+	@$(PYTHON) -u tests/machine/demo.py --disk "$(DISK)" --interactive
 bench: efi tool
 	@$(PYTHON) -u bench/bench.py
 image: efi tool

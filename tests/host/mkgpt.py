@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""mkgpt.py FILE MIB LBA-BYTES [TYPE:FIRST-KIB:KIB]...
+"""mkgpt.py FILE MIB LBA-BYTES [TYPE:FIRST-KIB:KIB[:NAME]]...
 
 Makes an image with a GPT (UEFI specification, section 5.3) and random bytes in
 every partition and between them. KIB `-` is up to the last usable sector, however
@@ -22,11 +22,11 @@ def main():
     first_usable, last_usable = 2 + table, last - table - 1
     entries = bytearray(16384)
     for i, text in enumerate(sys.argv[4:]):
-        kind, first, length = text.split(":")
+        kind, first, length, *name_of = text.split(":")
         first = int(first) * 1024 // lba
         end = last_usable if length == "-" else first + int(length) * 1024 // lba - 1
         struct.pack_into("<16s16sQQQ72s", entries, i * 128, uuid.UUID(TYPES.get(kind, kind)).bytes_le,
-                         uuid.uuid4().bytes_le, first, end, 0, f"part {i + 1}".encode("utf-16-le"))
+                         uuid.uuid4().bytes_le, first, end, 0, (name_of or [f"part {i + 1}"])[0].encode("utf-16-le"))
     disk = uuid.uuid4().bytes_le
 
     def header(own, other, table_at):

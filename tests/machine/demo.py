@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """make demo: a real Debian disk is encrypted in place and boots beneath underseal, and what that looks like from
-both sides. With --interactive (make run) the same machine, its console on this terminal."""
+both sides. With --interactive (make run) the same machine, its console on this terminal. --disk (DISK=...) says on
+what controller the disk is."""
+import argparse
 import json
 import os
 import sys
@@ -20,6 +22,7 @@ POLICY = "icr=fast\n"
 IDLE_SECONDS = 5
 READS = 1000
 ROWS = 10
+CONTROLLERS = ("ahci", "nvme")
 
 BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
 
@@ -57,7 +60,7 @@ class Boot:
 
 def bare_boot(disk):
 	step("booting it bare, to compare")
-	with Machine("demo-bare", [Disk(disk, boot=True)], cpus=2, memory=1024) as machine:
+	with Machine("demo-bare", [disk], cpus=2, memory=1024) as machine:
 		boot = Boot(machine, beneath=False)
 		setups.power_off(machine, "poweroff")
 	return boot
@@ -70,24 +73,24 @@ def encrypt(disk):
 	image.set_beneath(disk, POLICY)
 
 
-def _measure(machine):
+def _measure(machine, node):
 	"""Exits per second of an idle guest, and per 4 KiB read from its disk."""
 	idle = setups.idle_exits(machine, IDLE_SECONDS)
 	before = setups.exits(machine)
-	machine.run(f"dd if=/dev/sda2 of=/dev/null bs=4k count={READS} iflag=direct")
+	machine.run(f"dd if={node} of=/dev/null bs=4k count={READS} iflag=direct")
 	return idle, setups.exits_between(before, setups.exits(machine)) / READS
 
 
 def beneath_boot(disk):
 	step("booting it beneath underseal")
-	with Machine("demo", [Disk(disk, boot=True)], cpus=2, memory=1024) as machine:
+	with Machine("demo", [disk], cpus=2, memory=1024) as machine:
 		boot = Boot(machine, beneath=True)
 		for line in machine.run("underseal status").strip().splitlines():
 			note(line)
 		step(f"writing {proof.FILE} in the guest, and syncing")
 		text, extents = proof.write(machine)
 		memory = json.loads(machine.run("underseal status --json"))["reserved_mib"]
-		idle, per_read = _measure(machine)
+		idle, per_read = _measure(machine, disk.node(2))
 		setups.power_off(machine, "poweroff")
 	return boot, memory, idle, per_read, text, extents
 
@@ -120,13 +123,14 @@ def table(bare, beneath, memory, idle, per_read):
 	print()
 
 
-def demo():
-	step("a Debian disk: ESP with systemd-boot, ext4 root")
+def demo(bus):
+	step(f"a Debian disk: ESP with systemd-boot, ext4 root; it is on {bus.upper().replace('NVME', 'NVMe')}")
 	disk = image.debian_disk(setups.path("demo"))
 	note(f"{os.path.relpath(disk)}, {os.stat(disk).st_size >> 20} MiB")
-	bare = bare_boot(disk)
+	place = Disk(disk, bus=bus, boot=True)
+	bare = bare_boot(place)
 	encrypt(disk)
-	beneath, memory, idle, per_read, text, extents = beneath_boot(disk)
+	beneath, memory, idle, per_read, text, extents = beneath_boot(place)
 	seen = proof.Proof(disk, "root", setups.PASSPHRASE, text, extents)
 	show(seen)
 	table(bare, beneath, memory, idle, per_read)
@@ -137,7 +141,7 @@ def demo():
 	return 0
 
 
-def interactive():
+def interactive(bus):
 	disk = setups.path("run")
 	if not os.path.exists(disk):
 		unfinished = image.debian_disk(disk + ".new")
@@ -147,17 +151,21 @@ def interactive():
 	image.set_beneath(disk, "")
 	step(f"the passphrase is `{setups.PASSPHRASE}`, the login root, its password root; Ctrl-] ends the machine")
 	note(f"remove {os.path.relpath(disk)} to start with a new disk")
-	with Machine("run", [Disk(disk, boot=True)], cpus=2, memory=1024, reboots=True) as machine:
+	with Machine("run", [Disk(disk, bus=bus, boot=True)], cpus=2, memory=1024, reboots=True) as machine:
 		machine.attach()
 	return 0
 
 
 def main():
-	if sys.argv[1:] not in ([], ["--interactive"]):
-		print("usage: demo.py [--interactive]", file=sys.stderr)
+	parser = argparse.ArgumentParser()
+	parser.add_argument("--interactive", action="store_true")
+	parser.add_argument("--disk", default=CONTROLLERS[0])
+	asked = parser.parse_args()
+	if asked.disk not in CONTROLLERS:
+		print(f"error: there is no DISK={asked.disk}; it is one of {', '.join(CONTROLLERS)}", file=sys.stderr)
 		return 2
 	os.chdir(places.TREE)
-	return interactive() if sys.argv[1:] else demo()
+	return (interactive if asked.interactive else demo)(asked.disk)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import struct
 import subprocess
+import uuid
 
 MIB = 1 << 20
 SECTOR = 512
@@ -28,6 +29,7 @@ class Entry:
 	"""A partition that was found."""
 	number: int
 	type: bytes
+	guid: str
 	name: str
 	start: int
 	bytes: int
@@ -58,14 +60,21 @@ def copy(source, target):
 	return target
 
 
+def _header(image):
+	"""(bytes of a logical sector, the header that stands in the second one)"""
+	for sector in (SECTOR, 4096):
+		image.seek(sector)
+		header = image.read(92)
+		if header[:8] == b"EFI PART":
+			return sector, header
+	raise ValueError(f"{image.name} has no GPT")
+
+
 def entries(path):
 	with open(path, "rb") as image:
-		image.seek(SECTOR)
-		header = image.read(92)
-		if header[:8] != b"EFI PART":
-			raise ValueError(f"{path} has no GPT")
+		sector, header = _header(image)
 		table, count, size = struct.unpack_from("<QII", header, 72)
-		image.seek(table * SECTOR)
+		image.seek(table * sector)
 		rows = image.read(count * size)
 	found = []
 	for number in range(count):
@@ -73,7 +82,7 @@ def entries(path):
 		if any(row[:16]):
 			first, last = struct.unpack_from("<QQ", row, 32)
 			name = row[56:128].decode("utf-16-le").rstrip("\0")
-			found.append(Entry(number + 1, row[:16], name, first * SECTOR, (last - first + 1) * SECTOR))
+			found.append(Entry(number + 1, row[:16], str(uuid.UUID(bytes_le=row[16:32])), name, first * sector, (last - first + 1) * sector))
 	return found
 
 
@@ -81,9 +90,10 @@ def entry(path, name):
 	return next(found for found in entries(path) if found.name == name)
 
 
-def header_entry(path):
-	"""The LUKS2 header partition of the disk's only volume."""
-	return next(found for found in entries(path) if found.type == HEADER_TYPE)
+def header_entry(path, data=None):
+	"""The LUKS2 header partition of the volume in the partition `data`, or of the disk's only one."""
+	return next(found for found in entries(path) if found.type == HEADER_TYPE and
+		(data is None or found.name == f"underseal:{data.guid[:8]}"))
 
 
 def read(path, start, length):

@@ -9,6 +9,7 @@ import gzip
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 
 import debian
@@ -120,8 +121,13 @@ def set_beneath(path, policy=""):
 	return path
 
 
-def data_disk(path, mib, fill=None):
+def data_disk(path, mib, fill=None, lba_bytes=512):
 	"""A disk of one partition named `data`, with room for a header behind it; `fill` is a file of its contents."""
+	if lba_bytes != gpt.SECTOR:
+		# In a file sgdisk knows no other sectors.
+		subprocess.run([sys.executable, f"{places.TREE}/tests/host/mkgpt.py", path, str(1 + mib + SLACK_MIB + 1),
+			str(lba_bytes), f"linux:1024:{mib * 1024}:data"], check=True)
+		return path
 	gpt.make(path, [gpt.Part("data", gpt.TYPE_DATA, mib, fill or "")], SLACK_MIB)
 	return path
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One description of the machines under test and the one runner of them.
 
-A Machine is a q35 with UEFI firmware, software-emulated SVM and nested paging, its disks on AHCI or virtio,
+A Machine is a q35 with UEFI firmware, software-emulated SVM and nested paging, its disks on AHCI, NVMe or virtio,
 its serial port on a socket. Waiting is for text that appears, never for time that passes: every limit is given
 as the seconds a quiet two-core machine needs and stretched by PATIENCE before it counts as a failure.
 """
@@ -56,17 +56,21 @@ FIRMWARE_SECURE = Firmware("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/shar
 
 @dataclasses.dataclass
 class Disk:
-	"""A raw image and where it hangs. Controller 0 is the chipset's own AHCI, 1 and up are further `ahci` devices;
-	`bus="nvme"` is namespace port + 1 of an NVMe controller; `bus="virtio"` is a disk underseal never mediates."""
+	"""A raw image and where it hangs. On `bus="ahci"` controller 0 is the chipset's own, 1 and up are further `ahci`
+	devices; on "nvme" each controller is a device of its own, with the name and serial number nvme0, nvme1, ...
+	`bus="virtio"` is a disk underseal never mediates."""
 	path: str
 	bus: str = "ahci"
 	controller: int = 0
 	port: int = 0
+	namespace: int = 1
+	lba_bytes: int = 512
+	metadata_bytes: int = 0  # of each block of a namespace but the first
+	root_port: bool = False  # an NVMe controller that can be unplugged
 	boot: bool = False
 	snapshot: bool = False
 	readonly: bool = False
 	serial: str = ""
-	lba_bytes: int = 512
 
 	def arguments(self, number):
 		drive = f"if=none,id=disk{number},format=raw,file={self.path},discard=unmap,cache=unsafe"
@@ -75,13 +79,25 @@ class Disk:
 		if self.bus == "virtio":
 			device = f"virtio-blk-pci,drive=disk{number},serial={self.serial}"
 		elif self.bus == "nvme":
-			device = (f"nvme-ns,drive=disk{number},bus=nvme{self.controller},nsid={self.port + 1},"
-				f"logical_block_size={self.lba_bytes},physical_block_size={self.lba_bytes}")
+			device = (self._namespace() + f",drive=disk{number},logical_block_size={self.lba_bytes},"
+				f"physical_block_size={self.lba_bytes}")
 		else:
 			bus = "ide" if self.controller == 0 else f"ahci{self.controller}"
 			device = f"ide-hd,drive=disk{number},bus={bus}.{self.port}"
 			device += f",serial={self.serial}" if self.serial else ""
 		return ["-drive", drive, "-device", device + (",bootindex=0" if self.boot else "")]
+
+	def node(self, partition=0):
+		"""What Linux calls the disk, or one of its partitions, when it is on the only controller of its kind."""
+		if self.bus == "nvme":
+			return f"/dev/nvme0n{self.namespace}" + (f"p{partition}" if partition else "")
+		return "/dev/sda" + (str(partition) if partition else "")
+
+	def _namespace(self):
+		name = f"nvme{self.controller}"
+		if self.namespace == 1:  # it comes with its controller
+			return f"nvme,id={name},serial={name}" + (f",bus=port-{name}" if self.root_port else "")
+		return f"nvme-ns,bus={name},nsid={self.namespace},ms={self.metadata_bytes}"
 
 
 class Machine:
@@ -115,9 +131,14 @@ class Machine:
 			"-debugcon", f"file:{self.debug_path}", "-global", "isa-debugcon.iobase=0x402"]
 		for controller in sorted({disk.controller for disk in disks if disk.bus == "ahci"} - {0}):
 			command += ["-device", f"ahci,id=ahci{controller}"]
-		for controller in sorted({disk.controller for disk in disks if disk.bus == "nvme"}):
+		# A controller comes with its first namespace, and stands before the others.
+		on_nvme = [disk for disk in disks if disk.bus == "nvme"]
+		for controller in sorted({disk.controller for disk in on_nvme} -
+				{disk.controller for disk in on_nvme if disk.namespace == 1}):
 			command += ["-device", f"nvme,id=nvme{controller},serial=nvme{controller}"]
-		for number, disk in enumerate(disks):
+		for chassis, disk in enumerate(disk for disk in on_nvme if disk.root_port):
+			command += ["-device", f"pcie-root-port,id=port-nvme{disk.controller},chassis={chassis + 1}"]
+		for number, disk in sorted(enumerate(disks), key=lambda numbered: numbered[1].namespace):
 			command += disk.arguments(number)
 		command += [] if reboots else ["-no-reboot"]
 		command += ["-no-shutdown"] if keep_memory else []

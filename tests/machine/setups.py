@@ -41,9 +41,9 @@ def protect(disk, partition, sector_bytes=512, passphrase=PASSPHRASE, options=CH
 	return disk
 
 
-def data_disk(name, mib, sector_bytes=0, fill=None):
+def data_disk(name, mib, sector_bytes=0, fill=None, lba_bytes=512):
 	"""A disk of one `data` partition, encrypted when `sector_bytes` is given."""
-	disk = image.data_disk(path(name), mib, fill)
+	disk = image.data_disk(path(name), mib, fill, lba_bytes)
 	return protect(disk, 1, sector_bytes) if sector_bytes else disk
 
 
@@ -56,7 +56,7 @@ def unlock(machine, passphrase=PASSPHRASE, seconds=30):
 @contextlib.contextmanager
 def quick(name, disks, *, beneath=True, policy="", kernel_options="", passphrase=PASSPHRASE, ready=True,
 		prepare=None, **machine):
-	"""A quick machine at its shell (unless not `ready`), its system disk on virtio, `disks` on AHCI.
+	"""A quick machine at its shell (unless not `ready`), its system disk on virtio, `disks` as they say.
 	`passphrase` is typed when it runs beneath underseal; None when no prompt is expected. `prepare` is given the
 	system disk before the start."""
 	system = image.quick_disk(path(f"{name}-system"), kernel_options)

@@ -15,12 +15,12 @@ CHUNK = 1 << 20
 
 
 class Volume:
-	"""The one encrypted partition of a raw image, `name` on the GPT."""
+	"""The encrypted partition of a raw image that is called `name` on its GPT."""
 
 	def __init__(self, image, name, passphrase):
 		self.image = image
 		self.entry = gpt.entry(image, name)
-		header = gpt.header_entry(image)
+		header = gpt.header_entry(image, self.entry)
 		with tempfile.TemporaryDirectory() as folder:
 			path, key, secret = f"{folder}/header", f"{folder}/key", f"{folder}/passphrase"
 			with open(path, "wb") as out:

@@ -3,11 +3,10 @@
 import json
 import re
 
+import checks
 import gpt
 import setups
-import stock
 from case import case
-from places import IMAGES
 from qemu import CPU_WITHOUT_SVM, Disk, Machine
 
 
@@ -19,37 +18,7 @@ def _reserved(machine):
 
 @case("an unchanged Debian runs from its encrypted root on AHCI, two CPUs", cost=9)
 def debian_root():
-	disk = setups.debian("debian-root", options=setups.CHEAP)
-	with Machine("debian-root", [Disk(disk, boot=True)], cpus=2, memory=1024) as machine:
-		setups.unlock(machine)
-		machine.login()
-		status = json.loads(machine.run("underseal status --json"))
-		assert status["cpus"] == 2 and len(status["volumes"]) == 1, status
-		assert status["reserved_mib"] <= 32, status
-		assert machine.run("nproc").strip() == "2"
-		assert "/dev/sda2 / ext4 rw" in machine.run("cat /proc/mounts")
-		machine.run("seq 200000 >/root/numbers && sync && echo 3 >/proc/sys/vm/drop_caches")
-		seen = machine.run("sha256sum </root/numbers").split()[0]
-		assert not re.search(r"I/O error|ata\d.*(failed|error)", machine.run("dmesg"))
-		machine.run("journalctl -q --no-pager -p 3 -b | cat")
-		setups.power_off(machine, "poweroff")
-	_check_file_system(disk, seen)
-
-
-def _check_file_system(disk, numbers_sha256):
-	"""The root, decrypted by stock code, is a whole file system that holds what the guest wrote."""
-	import hashlib
-	import os
-	import subprocess
-	volume = stock.Volume(disk, "root", setups.PASSPHRASE)
-	plain = f"{IMAGES}/debian-root.plain"
-	with open(plain, "wb") as out:
-		for at in range(0, volume.entry.bytes, stock.CHUNK):
-			out.write(volume.read(at, min(stock.CHUNK, volume.entry.bytes - at)))
-	subprocess.run(["e2fsck", "-fn", plain], check=True, capture_output=True)
-	dumped = subprocess.run(["debugfs", "-R", "cat /root/numbers", plain], check=True, capture_output=True).stdout
-	os.unlink(plain)
-	assert hashlib.sha256(dumped).hexdigest() == numbers_sha256, "the file on the decrypted disk is another one"
+	checks.debian_root("debian-root")
 
 
 def _counts(name, cpus, policy="", look=lambda machine: None):

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NVMe: what data.py asks of AHCI, and what only NVMe has."""
-import setups
+"""Disks on NVMe controllers: protected, unprotected, beside others, unplugged."""
+import checks
 from case import case
-from cases import data
-from qemu import Disk
 
 
-@case("NVMe: fio verify on 512-byte cipher sectors, then the whole namespace judged by stock tools", cost=6)
+@case("fio verify on an NVMe disk with 512-byte cipher sectors, judged by stock tools", cost=6)
 def nvme_verify_512():
-	data.fio_then_judge("nvme-verify-512", 512, 1, bus="nvme")
+	checks.fio_then_judge("nvme-verify-512", 512, 1, bus="nvme")
 
 
-@case("NVMe: fio verify on 4096-byte cipher sectors in 512-byte blocks, two CPUs, judged likewise", cost=6)
+@case("likewise with 4096-byte cipher sectors on blocks of 512 bytes", cost=6)
 def nvme_verify_4096():
-	data.fio_then_judge("nvme-verify-4096", 4096, 2, bus="nvme")
+	checks.fio_then_judge("nvme-verify-4096", 4096, 2, bus="nvme")
+
+
+@case("likewise where the guest has the controller's interrupts by a pin", cost=6)
+def nvme_pin_interrupts():
+	checks.fio_then_judge("nvme-pin-interrupts", 512, 2, kernel_options="pci=nomsi", bus="nvme")
