@@ -50,11 +50,6 @@ void nvme_vector_moves(struct nvme *nvme, uint16_t vector)
 	}
 }
 
-static bool has_room(const struct nvme_cq *cq)
-{
-	return (cq->tail + 1) % cq->ring.entries != cq->head;
-}
-
 /* The word with the phase is written last: a guest that polls sees the whole entry or none. */
 static void post(struct nvme_cq *cq, const struct nvme_completion *entry)
 {

@@ -30,7 +30,7 @@ static volatile uint32_t *entry_of(const struct nvme *nvme, volatile uint32_t *p
 	return page && id && index < NVME_PAGE_BYTES / sizeof(*page) ? &page[index] : NULL;
 }
 
-/* True when a submission queue has something new. */
+/* True when a submission queue has something new, or there is room for completions that had none. */
 static bool look(struct nvme *nvme, struct nvme_cq *cq)
 {
 	volatile uint32_t *shadow = __atomic_load_n(&nvme->shadow, __ATOMIC_ACQUIRE);
@@ -40,6 +40,7 @@ static bool look(struct nvme *nvme, struct nvme_cq *cq)
 	if (!head)
 		return false;
 	move_head(cq, *head);
+	found = cq->was_full && has_room(cq);
 	for (unsigned half = 0; half < 2; half++)
 		for (uint64_t left = cq->queues[half]; left; left &= left - 1) {
 			struct nvme_sq *sq = &nvme->sq[64 * half + (unsigned)__builtin_ctzll(left)];
@@ -103,12 +104,16 @@ static void visit(struct nvme *nvme, struct nvme_cq *cq)
 	cipher_end(&scope);
 }
 
-/* Nobody announces these completions: the guest is to find them when it looks, so they are waited for here. */
+/*
+ * Nobody announces these completions: the guest is to find them when it looks, so they
+ * are waited for here. For those that its queue has no room for it has to look first.
+ */
 static void wait_for(struct nvme *nvme, struct nvme_cq *cq)
 {
 	uint64_t since = 0;
 
-	while (__atomic_load_n(&cq->in_flight, __ATOMIC_RELAXED) && nvme->env->wait(nvme->env->context, &since))
+	while (__atomic_load_n(&cq->in_flight, __ATOMIC_RELAXED) && has_room(cq) &&
+		nvme->env->wait(nvme->env->context, &since))
 		visit(nvme, cq);
 }
 

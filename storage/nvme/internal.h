@@ -188,6 +188,12 @@ static inline bool announced(const struct nvme *nvme, const struct nvme_cq *cq)
 	return cq->interrupts && nvme->env->is_message(nvme->env->context, cq->vector);
 }
 
+/* Whether the guest's queue has room for an entry. */
+static inline bool has_room(const struct nvme_cq *cq)
+{
+	return (cq->tail + 1) % cq->ring.entries != cq->head;
+}
+
 /* ring.c: the memory of the guest's queues. 0, or the status of a command that names it. */
 uint16_t ring_map(const struct nvme *nvme, struct nvme_ring *ring, uint64_t prp1, uint32_t entries,
 	uint32_t entry_bytes, bool contiguous);
