@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EXPLORE_REGIONS 8
+#define EXPLORE_REGIONS 24
 
 struct explore {
 	/* The system's memory; what it holds at explore_run() is the first state. */

@@ -35,16 +35,23 @@ static unsigned doorbell_index(const struct driver *d, unsigned queue, bool comp
 	return (2 * queue + completion) << NVME_CAP_DSTRD(d->m->controller.cap);
 }
 
-/* nvme_dbbuf_update_and_check_event(), nvme_dbbuf_need_event() of Linux. */
-bool driver_ring_in_memory(struct driver *d, unsigned queue, bool completion, uint32_t value)
+uint32_t driver_write_memory(struct driver *d, unsigned queue, bool completion, uint32_t value)
 {
-	unsigned index = doorbell_index(d, queue, completion);
-	volatile uint32_t *doorbell = (uint32_t *)nvme_machine_pointer(d->m, d->doorbells) + index;
-	volatile uint32_t *event = (uint32_t *)nvme_machine_pointer(d->m, d->events) + index;
-	uint16_t old = (uint16_t)*doorbell;
+	volatile uint32_t *doorbell =
+		(uint32_t *)nvme_machine_pointer(d->m, d->doorbells) + doorbell_index(d, queue, completion);
+	uint32_t old = *doorbell;
 
 	*doorbell = value;
 	__sync_synchronize();
+	return old;
+}
+
+/* nvme_dbbuf_need_event() of Linux. */
+bool driver_must_ring(struct driver *d, unsigned queue, bool completion, uint32_t value, uint32_t old)
+{
+	volatile uint32_t *event =
+		(uint32_t *)nvme_machine_pointer(d->m, d->events) + doorbell_index(d, queue, completion);
+
 	return (uint16_t)(value - *event - 1) < (uint16_t)(value - old);
 }
 
@@ -57,7 +64,10 @@ void driver_ring_register(struct driver *d, unsigned cpu, unsigned queue, bool c
 
 static void ring(struct driver *d, unsigned cpu, unsigned queue, bool completion, uint32_t value)
 {
-	if (!d->in_memory || !queue || driver_ring_in_memory(d, queue, completion, value))
+	bool in_memory = d->in_memory && queue;
+	uint32_t old = in_memory ? driver_write_memory(d, queue, completion, value) : 0;
+
+	if (!in_memory || driver_must_ring(d, queue, completion, value, old))
 		driver_ring_register(d, cpu, queue, completion, value);
 }
 

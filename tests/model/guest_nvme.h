@@ -25,6 +25,7 @@ struct driver_options {
 	unsigned completion;	/* completion queues they share in turn; 0: one each */
 	unsigned vectors;	/* that these share in turn, from 1 on; 0: one each */
 	unsigned entries;	/* of each queue; 0: 64 */
+	unsigned completion_entries; /* of completion queues, where they are others */
 	unsigned admin_entries; /* 0: 32 */
 	enum driver_doorbells doorbells;
 	bool polling; /* completion queues of I/O without interrupts */
@@ -81,8 +82,9 @@ uint16_t driver_delete_cq(struct driver *d, unsigned queue);
 /* Puts a command with the identifier it bears into the queue; rung separately. False when there is no room. */
 bool driver_enter(struct driver *d, unsigned queue, const struct nvme_command *command);
 void driver_ring(struct driver *d, unsigned cpu, unsigned queue);
-/* A value is written to the doorbell in memory; whether the register has to be written as well. */
-bool driver_ring_in_memory(struct driver *d, unsigned queue, bool completion, uint32_t value);
+/* The doorbell in memory: written, what it held before is returned; then whether the register has to be written as well. */
+uint32_t driver_write_memory(struct driver *d, unsigned queue, bool completion, uint32_t value);
+bool driver_must_ring(struct driver *d, unsigned queue, bool completion, uint32_t value, uint32_t old);
 void driver_ring_register(struct driver *d, unsigned cpu, unsigned queue, bool completion, uint32_t value);
 /* Takes what has been completed, and acknowledges it; returns how many. */
 unsigned driver_poll(struct driver *d, unsigned cpu, unsigned completion_queue);

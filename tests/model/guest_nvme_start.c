@@ -195,7 +195,8 @@ static void plan_queues(struct driver *d)
 		d->sq[i].completion = (uint16_t)(1 + (i - 1) % d->completion);
 	}
 	for (unsigned i = 1; i <= d->completion; i++) {
-		take_memory(d, &d->cq[i], entries, sizeof(struct nvme_completion), o->lists);
+		take_memory(d, &d->cq[i], o->completion_entries ? o->completion_entries : entries,
+			sizeof(struct nvme_completion), o->lists);
 		d->cq[i].polled = o->polling;
 		d->cq[i].vector = (uint16_t)(o->vectors ? 1 + (i - 1) % o->vectors : i);
 		if (o->shared_with_admin || o->polling)

@@ -158,17 +158,18 @@ static uint16_t delete_sq(struct controller *c, const struct nvme_command *comma
 
 	if (!number || number >= CONTROLLER_QUEUES || !c->sq[number].made)
 		return NVME_INVALID_QUEUE_ID | NVME_DO_NOT_RETRY;
-	if (c->sq[number].head != c->sq[number].tail)
-		controller_fault(c, "a queue deleted with entries in it", number, c->sq[number].tail);
 	c->sq[number].made = false;
+	/* Commands in flight end before this one does: with a completion or without. */
 	for (unsigned i = 0; i < CONTROLLER_COMMANDS; i++) {
 		struct controller_command *other = &c->command[i];
 
 		if (other->stage == CONTROLLER_FREE || other->sq != number)
 			continue;
-		controller_fault(c, "a queue deleted with commands in flight", number, other->command.cid);
-		other->stage = c->forget_deleted ? CONTROLLER_FREE : CONTROLLER_MOVED;
-		other->status = NVME_QUEUE_DELETED;
+		if (other->stage == CONTROLLER_FETCHED)
+			other->status = NVME_QUEUE_DELETED;
+		other->stage = CONTROLLER_MOVED;
+		if (c->forget_deleted || !controller_post(c, i))
+			other->stage = CONTROLLER_FREE;
 	}
 	return 0;
 }

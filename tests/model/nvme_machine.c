@@ -34,11 +34,19 @@ static uint16_t real_vector(const struct nvme_machine *m, uint16_t vector)
 	return m->controller.msix ? vector % CONTROLLER_VECTORS : 0;
 }
 
+static void asked(struct nvme_machine *m)
+{
+	if (m->asked)
+		m->asked(m);
+}
+
 static uint64_t watch(void *context, uint16_t vector)
 {
 	struct nvme_machine *m = context;
-	uint8_t cpus = m->affinity[real_vector(m, vector)];
+	uint8_t cpus;
 
+	asked(m);
+	cpus = vector == NVME_NO_VECTOR ? (uint8_t)(1u << m->exiting) : m->routed[real_vector(m, vector)];
 	m->watched++;
 	for (unsigned i = 0; i < NVME_MACHINE_CPUS; i++)
 		m->cpu[i].watches += cpus >> i & 1;
@@ -49,6 +57,7 @@ static void unwatch(void *context, uint64_t cpus)
 {
 	struct nvme_machine *m = context;
 
+	asked(m);
 	for (unsigned i = 0; i < NVME_MACHINE_CPUS; i++) {
 		if (!(cpus >> i & 1))
 			continue;
@@ -63,8 +72,9 @@ static void unwatch(void *context, uint64_t cpus)
 
 static bool is_message(void *context, uint16_t vector)
 {
-	const struct nvme_machine *m = context;
+	struct nvme_machine *m = context;
 
+	asked(m);
 	return m->controller.msix && vector < CONTROLLER_VECTORS;
 }
 
@@ -73,7 +83,7 @@ static void raise(void *context, uint16_t vector)
 	struct nvme_machine *m = context;
 
 	m->raised++;
-	if (is_message(m, vector))
+	if (m->controller.msix && vector < CONTROLLER_VECTORS)
 		m->controller.message[vector] = true;
 	else
 		bus_fault(&m->bus, "vector %u is no message, and was sent", vector);
@@ -169,7 +179,7 @@ void nvme_machine_init(struct nvme_machine *m, const struct nvme_machine_options
 	build_controller(m, options, io_queues);
 	build_namespaces(m, options);
 	for (unsigned i = 0; i < CONTROLLER_VECTORS; i++)
-		m->affinity[i] = 1;
+		m->affinity[i] = m->routed[i] = 1;
 	if (!options->bare)
 		take_over(m, options, io_queues);
 }
@@ -189,6 +199,7 @@ uint64_t nvme_machine_read(struct nvme_machine *m, unsigned cpu, uint32_t offset
 
 	if (!m->bare) {
 		m->cpu[cpu].exits++;
+		m->exiting = cpu;
 		return nvme_read(m->nvme, offset, size);
 	}
 	value = controller_read(&m->controller, offset);
@@ -201,6 +212,7 @@ void nvme_machine_write(struct nvme_machine *m, unsigned cpu, uint32_t offset, u
 {
 	if (!m->bare) {
 		m->cpu[cpu].exits++;
+		m->exiting = cpu;
 		nvme_write(m->nvme, offset, size, value);
 		return;
 	}
@@ -249,11 +261,17 @@ bool nvme_machine_take(struct nvme_machine *m, unsigned cpu)
 	self->pending &= ~bit;
 	self->in_service |= bit;
 	self->taken |= bit;
-	if (self->watches) {
-		self->interrupt_exits++;
-		nvme_interrupt(m->nvme, cpu);
-	}
+	nvme_machine_tick(m, cpu);
 	return true;
+}
+
+void nvme_machine_tick(struct nvme_machine *m, unsigned cpu)
+{
+	if (!m->cpu[cpu].watches)
+		return;
+	m->cpu[cpu].interrupt_exits++;
+	m->exiting = cpu;
+	nvme_interrupt(m->nvme, cpu);
 }
 
 bool nvme_machine_handle(struct nvme_machine *m, unsigned cpu)
@@ -301,11 +319,15 @@ void nvme_machine_finish(struct nvme_machine *m)
 	bus_fault(&m->bus, "it does not come to an end");
 }
 
-void nvme_machine_move_vector(struct nvme_machine *m, uint16_t vector, uint8_t cpus)
+void nvme_machine_route(struct nvme_machine *m, uint16_t vector, uint8_t cpus)
 {
-	if (m->nvme)
-		nvme_vector_moves(m->nvme, vector);
-	m->affinity[vector] = cpus;
+	m->routed[vector] |= cpus;
+	nvme_vector_moves(m->nvme, vector);
+}
+
+void nvme_machine_routed(struct nvme_machine *m, uint16_t vector, uint8_t cpus)
+{
+	m->affinity[vector] = m->routed[vector] = cpus;
 }
 
 unsigned nvme_machine_watched(const struct nvme_machine *m)

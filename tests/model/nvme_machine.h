@@ -60,12 +60,15 @@ struct nvme_machine {
 	struct nvme *nvme; /* NULL when the mediator refused, or there is none */
 	bool bare;
 	struct nvme_machine_cpu cpu[NVME_MACHINE_CPUS];
-	uint8_t affinity[CONTROLLER_VECTORS]; /* CPUs that the vector may reach, a bit each */
+	unsigned exiting; /* the CPU that is in the mediator, or was last */
+	uint8_t affinity[CONTROLLER_VECTORS]; /* CPUs that the vector may reach, a bit each: as the device has it */
+	uint8_t routed[CONTROLLER_VECTORS];   /* as the mediator is told: both while it changes */
 	bool acknowledge_first;		      /* the guest's handler acknowledges before it looks, as for an edge */
 	void (*handler)(void *context, unsigned cpu, uint16_t vector); /* the guest's */
 	void *handler_context;
 	unsigned patience;		       /* looks that the mediator's wait may make */
 	void (*waiting)(struct nvme_machine *m); /* what happens meanwhile; NULL: the controller makes a step */
+	void (*asked)(struct nvme_machine *m);	 /* before the mediator is told about interrupts; may be NULL */
 	uint64_t watched, raised, waits;       /* calls */
 	uint64_t allocated;
 };
@@ -87,14 +90,17 @@ struct layout nvme_machine_layout(const struct nvme_machine *m, uint32_t nsid);
 bool nvme_machine_arrive(struct nvme_machine *m, uint16_t vector, unsigned cpu);
 /* The CPU takes an interrupt that has arrived: to the mediator first where it is watched. False when it takes none. */
 bool nvme_machine_take(struct nvme_machine *m, unsigned cpu);
+/* An interrupt of something else comes to the CPU. */
+void nvme_machine_tick(struct nvme_machine *m, unsigned cpu);
 /* The guest's handler runs for one that was taken; false when there is none. */
 bool nvme_machine_handle(struct nvme_machine *m, unsigned cpu);
 /* All of this until nothing is left. */
 void nvme_machine_interrupts(struct nvme_machine *m);
 /* The controller works and interrupts are handled until nothing is left; bounded. */
 void nvme_machine_finish(struct nvme_machine *m);
-/* The guest sends a vector to other CPUs. */
-void nvme_machine_move_vector(struct nvme_machine *m, uint16_t vector, uint8_t cpus);
+/* The guest sends a vector to other CPUs: the mediator hears of it, then the device. */
+void nvme_machine_route(struct nvme_machine *m, uint16_t vector, uint8_t cpus);
+void nvme_machine_routed(struct nvme_machine *m, uint16_t vector, uint8_t cpus);
 
 /* CPUs that are watched, a bit each. */
 unsigned nvme_machine_watched(const struct nvme_machine *m);
