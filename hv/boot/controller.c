@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/controller.h"
+#include "hv/boot/nvme_namespace.h"
 #include "storage/nvme/nvme.h"
 #include <efilib.h>
 #include <efipciio.h>
@@ -42,7 +43,8 @@ static const char *ahci_disk(const EFI_DEVICE_PATH *path, struct boot_volume *vo
 	return NULL;
 }
 
-static const char *nvme_disk(const EFI_DEVICE_PATH *path, struct boot_volume *volume)
+static const char *nvme_disk(
+	EFI_HANDLE controller, const EFI_DEVICE_PATH *path, struct boot_volume *volume, const char **detail)
 {
 	const struct nvme_node *node = (const struct nvme_node *)path;
 
@@ -50,6 +52,9 @@ static const char *nvme_disk(const EFI_DEVICE_PATH *path, struct boot_volume *vo
 		return unsupported;
 	if (!node->namespace_id || node->namespace_id > NVME_NAMESPACES)
 		return "Its disk is a namespace beyond the first 16 of its controller, which is not supported.";
+	*detail = nvme_namespace_refusal(controller, node->namespace_id);
+	if (**detail)
+		return "Its disk is an NVMe namespace of a format that is not supported.";
 	volume->controller = BOOT_CONTROLLER_NVME;
 	volume->namespace_id = node->namespace_id;
 	return NULL;
@@ -80,13 +85,14 @@ VOID controllers_connect(VOID)
 	BS->FreePool(handles);
 }
 
-const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume)
+const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume, const char **detail)
 {
 	EFI_DEVICE_PATH *path = DevicePathFromHandle(disk);
 	EFI_PCI_IO_PROTOCOL *pci;
 	EFI_HANDLE handle;
 	UINTN segment, bus, device, function;
 
+	*detail = "";
 	if (!path || EFI_ERROR(BS->LocateDevicePath(&gEfiPciIoProtocolGuid, &path, &handle)) ||
 		EFI_ERROR(BS->HandleProtocol(handle, &gEfiPciIoProtocolGuid, (VOID **)&pci)) ||
 		EFI_ERROR(pci->GetLocation(pci, &segment, &bus, &device, &function)))
@@ -99,7 +105,7 @@ const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume)
 	case PCI_CLASS_AHCI:
 		return ahci_disk(path, volume);
 	case PCI_CLASS_NVME:
-		return nvme_disk(path, volume);
+		return nvme_disk(handle, path, volume, detail);
 	}
 	return unsupported;
 }

@@ -15,8 +15,8 @@ VOID controllers_connect(VOID);
 /*
  * Fills the controller, PCI address and port of `volume` from the device path of
  * `disk`. Returns NULL, or a sentence when it is none of the controllers that can
- * be mediated.
+ * be mediated, with a clause in *detail that may be empty.
  */
-const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume);
+const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume, const char **detail);
 
 #endif

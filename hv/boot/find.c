@@ -42,6 +42,8 @@ struct refusal {
 };
 
 static const struct refusal fits = {NULL, ""};
+static const struct refusal twofold = {
+	"Two NVMe disks show it: one may be a copy of the other, or one disk is reached over two controllers.", ""};
 
 /* `name (1a2b3c4d)`, or the second alone where the partition has no name. */
 static void name_volume(struct volume *volume, const struct gpt_partition *partition)
@@ -63,12 +65,25 @@ static void name_volume(struct volume *volume, const struct gpt_partition *parti
 	volume->name[at] = 0;
 }
 
-static BOOLEAN is_known(const struct search *search, const struct luks2_place *place)
+/*
+ * A volume may be found once. Twice on NVMe disks it may be one namespace that two
+ * controllers show, and a system that uses both would go past the mediator of the
+ * one: then neither is unlocked.
+ */
+static struct refusal check_known(const struct search *search, const struct volume *volume)
 {
-	for (UINTN i = 0; i < search->count; i++)
-		if (!memcmp(&search->volumes[i].place, place, sizeof(*place)))
-			return TRUE;
-	return FALSE;
+	for (UINTN i = 0; i < search->count; i++) {
+		struct volume *known = &search->volumes[i];
+
+		if (memcmp(&known->place, &volume->place, sizeof(known->place)))
+			continue;
+		if (known->disk == volume->disk || known->boot.controller != BOOT_CONTROLLER_NVME ||
+			volume->boot.controller != BOOT_CONTROLLER_NVME)
+			return (struct refusal){"There is a second encryption header for it.", ""};
+		known->twofold = TRUE;
+		return twofold;
+	}
+	return fits;
 }
 
 /* The segment must be the whole partition, in sectors the disk can address. */
@@ -86,8 +101,7 @@ static struct refusal check_segment(const struct luks2 *header, const struct luk
 }
 
 /* `header_index` is the table entry of its header partition. */
-static struct refusal check_place(const struct search *search, const struct disk *disk, uint32_t header_index,
-	struct volume *volume)
+static struct refusal check_place(const struct disk *disk, uint32_t header_index, struct volume *volume)
 {
 	struct luks2 *header = &volume->header;
 	struct gpt_partition partition;
@@ -108,8 +122,6 @@ static struct refusal check_place(const struct search *search, const struct disk
 	error = luks2_check_place(header, &volume->place);
 	if (error)
 		return (struct refusal){luks2_error_text(error), header->detail};
-	if (is_known(search, &volume->place))
-		return (struct refusal){"There is a second encryption header for it.", ""};
 	return check_segment(header, &volume->place);
 }
 
@@ -144,9 +156,9 @@ static struct refusal examine(struct search *search, const struct disk *disk, ui
 	struct luks2_source source;
 	struct refusal refusal;
 	enum luks2_error error;
-	const char *sentence;
 
 	name_volume(volume, partition);
+	volume->disk = disk->handle;
 	volume->window = disk->window;
 	volume->window.first_byte = partition->first_lba * disk->gpt.lba_bytes;
 	volume->header_bytes = (partition->last_lba - partition->first_lba + 1) * disk->gpt.lba_bytes;
@@ -154,15 +166,25 @@ static struct refusal examine(struct search *search, const struct disk *disk, ui
 	error = luks2_read(&volume->header, &source, search->scratch);
 	if (error)
 		return (struct refusal){luks2_error_text(error), volume->header.detail};
-	refusal = check_place(search, disk, index, volume);
+	refusal = check_place(disk, index, volume);
 	if (refusal.sentence)
 		return refusal;
-	sentence = controller_of_disk(disk->handle, &volume->boot);
-	if (sentence)
-		return (struct refusal){sentence, ""};
+	refusal.sentence = controller_of_disk(disk->handle, &volume->boot, &refusal.detail);
+	if (!refusal.sentence)
+		refusal = check_known(search, volume);
+	if (refusal.sentence)
+		return refusal;
 	tell_damage(volume);
 	describe(disk, partition, volume);
 	return fits;
+}
+
+static void tell_locked(const struct volume *volume, struct refusal refusal)
+{
+	if (*refusal.detail)
+		Print(L"%a stays locked. %a (%a)\n", volume->name, refusal.sentence, refusal.detail);
+	else
+		Print(L"%a stays locked. %a\n", volume->name, refusal.sentence);
 }
 
 static void search_disk(struct search *search, const struct disk *disk)
@@ -185,10 +207,8 @@ static void search_disk(struct search *search, const struct disk *disk)
 		refusal = examine(search, disk, i, &partition, volume);
 		if (!refusal.sentence)
 			search->count++;
-		else if (*refusal.detail)
-			Print(L"%a stays locked. %a (%a)\n", volume->name, refusal.sentence, refusal.detail);
 		else
-			Print(L"%a stays locked. %a\n", volume->name, refusal.sentence);
+			tell_locked(volume, refusal);
 	}
 }
 
@@ -211,6 +231,20 @@ static BOOLEAN open_disk(EFI_HANDLE handle, VOID *tables, struct disk *disk)
 	return gpt_read(&disk->gpt, &source, block->Media->BlockSize, tables) == 0;
 }
 
+/* Those that were found again later. */
+static void drop_twofold(struct search *search)
+{
+	UINTN kept = 0;
+
+	for (UINTN i = 0; i < search->count; i++) {
+		if (search->volumes[i].twofold)
+			tell_locked(&search->volumes[i], twofold);
+		else if (kept++ != i)
+			search->volumes[kept - 1] = search->volumes[i];
+	}
+	search->count = kept;
+}
+
 UINTN find_volumes(struct volume *volumes, UINTN capacity, VOID *scratch, VOID *tables, UINTN *headers)
 {
 	struct search search = {volumes, capacity, 0, 0, scratch, tables};
@@ -226,6 +260,7 @@ UINTN find_volumes(struct volume *volumes, UINTN capacity, VOID *scratch, VOID *
 				search_disk(&search, &disk);
 		BS->FreePool(handles);
 	}
+	drop_twofold(&search);
 	*headers = search.headers;
 	return search.count;
 }

@@ -16,12 +16,14 @@ struct disk_window {
 
 struct volume {
 	char name[64];		   /* for a person: the partition's name and the beginning of its PARTUUID */
+	EFI_HANDLE disk;
 	struct disk_window window; /* of the header partition */
 	UINT64 header_bytes;	   /* of the header partition */
 	struct luks2 header;
 	struct luks2_place place;
 	struct boot_volume boot; /* the key is filled by unlock_volumes() */
 	BOOLEAN unlocked;
+	BOOLEAN twofold; /* a second NVMe disk shows the same volume */
 };
 
 /* The header of `volume` as a source of bytes; valid as long as the volume. */
