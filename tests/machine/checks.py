@@ -111,8 +111,8 @@ def _table(path):
 	return subprocess.run(["sgdisk", "-i", "1", "-i", "2", path], capture_output=True, text=True, check=True).stdout
 
 
-def partition_table(name, **place):
-	"""Changes to the entries of the volume and its header fail, and others pass."""
+def partition_table(name, logged="partition table", **place):
+	"""Changes to the entries of the volume and its header fail and are `logged`, and others pass."""
 	disk = setups.data_disk(name, 32, 512)
 	node = Disk(disk, **place).node()
 	os.truncate(disk, os.path.getsize(disk) + (8 << 20))
@@ -131,7 +131,7 @@ def partition_table(name, **place):
 			machine.run(f"dd if=/tmp/last of={node} seek={backup} conv=fsync,notrunc")
 		machine.run(f"dmesg -c >/dev/null; sgdisk {TABLE_ALLOWED} {node} && sync")
 		assert "0" == machine.run("dmesg | grep -c 'I/O error' || true").strip()
-		machine.run("underseal log | grep 'partition table'")
+		machine.run(f"underseal log | grep '{logged}'")
 		setups.power_off(machine)
 	assert _table(disk) == before
 	assert gpt.entry(disk, "new").bytes == 2 << 20
