@@ -145,6 +145,7 @@ static void end_sq(struct nvme *nvme, struct nvme_sq *sq)
 
 	port_lock(&cq->lock);
 	cq_collect(nvme, cq, &scope);
+	cq_forget(cq, sq->id);
 	sq_close(nvme, sq);
 	settle(nvme, cq);
 	port_unlock(&cq->lock);

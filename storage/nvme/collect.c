@@ -112,6 +112,24 @@ static bool pending(const struct nvme_cq *cq)
 	return (__atomic_load_n(&cq->completions[cq->device_head].status, __ATOMIC_ACQUIRE) & 1) == cq->device_phase;
 }
 
+/* A queue that is made under the same number would take them for its own. */
+void cq_forget(struct nvme_cq *cq, uint16_t sq)
+{
+	uint32_t at = cq->device_head;
+	bool phase = cq->device_phase;
+
+	for (uint32_t i = 0; i < cq->entries; i++) {
+		struct nvme_completion *entry = &cq->completions[at];
+
+		if ((__atomic_load_n(&entry->status, __ATOMIC_ACQUIRE) & 1) != phase)
+			break;
+		if (entry->sq_id == sq)
+			entry->sq_id = NVME_NO_QUEUE;
+		at = (at + 1) % cq->entries;
+		phase ^= at == 0;
+	}
+}
+
 /* The slot that an entry is about; NULL where the device speaks of a command that it does not have. */
 static struct nvme_slot *slot_named(struct nvme *nvme, const struct nvme_cq *cq, const struct nvme_completion *entry)
 {
@@ -141,6 +159,8 @@ void cq_collect(struct nvme *nvme, struct nvme_cq *cq, struct cipher_scope *scop
 		if (!take(cq, &entry))
 			break;
 		slot = slot_named(nvme, cq, &entry);
+		if (!slot && entry.sq_id == NVME_NO_QUEUE)
+			continue;
 		if (!slot) {
 			log_error("nvme: a completion of queue %u, command %u, which is none", entry.sq_id, entry.cid);
 			continue;

@@ -265,6 +265,8 @@ void queue_complete(struct nvme *nvme, const struct nvme_slot *slot, bool good);
  * it. The completion queue's lock is held.
  */
 void cq_collect(struct nvme *nvme, struct nvme_cq *cq, struct cipher_scope *scope);
+/* What waits for room in the guest's queue and is of this submission queue will not be given to it. */
+void cq_forget(struct nvme_cq *cq, uint16_t sq);
 /* An interrupt is awaited from now on, where it was not. */
 void await(struct nvme *nvme, struct nvme_cq *cq);
 void unawait(struct nvme *nvme, struct nvme_cq *cq);
