@@ -30,7 +30,7 @@ bool driver_enter(struct driver *d, unsigned queue, const struct nvme_command *c
 	return true;
 }
 
-static unsigned doorbell_index(const struct driver *d, unsigned queue, bool completion)
+unsigned driver_doorbell(const struct driver *d, unsigned queue, bool completion)
 {
 	return (2 * queue + completion) << NVME_CAP_DSTRD(d->m->controller.cap);
 }
@@ -38,7 +38,7 @@ static unsigned doorbell_index(const struct driver *d, unsigned queue, bool comp
 uint32_t driver_write_memory(struct driver *d, unsigned queue, bool completion, uint32_t value)
 {
 	volatile uint32_t *doorbell =
-		(uint32_t *)nvme_machine_pointer(d->m, d->doorbells) + doorbell_index(d, queue, completion);
+		(uint32_t *)nvme_machine_pointer(d->m, d->doorbells) + driver_doorbell(d, queue, completion);
 	uint32_t old = *doorbell;
 
 	*doorbell = value;
@@ -50,7 +50,7 @@ uint32_t driver_write_memory(struct driver *d, unsigned queue, bool completion, 
 bool driver_must_ring(struct driver *d, unsigned queue, bool completion, uint32_t value, uint32_t old)
 {
 	volatile uint32_t *event =
-		(uint32_t *)nvme_machine_pointer(d->m, d->events) + doorbell_index(d, queue, completion);
+		(uint32_t *)nvme_machine_pointer(d->m, d->events) + driver_doorbell(d, queue, completion);
 
 	return (uint16_t)(value - *event - 1) < (uint16_t)(value - old);
 }

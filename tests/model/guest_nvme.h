@@ -82,6 +82,8 @@ uint16_t driver_delete_cq(struct driver *d, unsigned queue);
 /* Puts a command with the identifier it bears into the queue; rung separately. False when there is no room. */
 bool driver_enter(struct driver *d, unsigned queue, const struct nvme_command *command);
 void driver_ring(struct driver *d, unsigned cpu, unsigned queue);
+/* The place of a doorbell in the two pages, in words. */
+unsigned driver_doorbell(const struct driver *d, unsigned queue, bool completion);
 /* The doorbell in memory: written, what it held before is returned; then whether the register has to be written as well. */
 uint32_t driver_write_memory(struct driver *d, unsigned queue, bool completion, uint32_t value);
 bool driver_must_ring(struct driver *d, unsigned queue, bool completion, uint32_t value, uint32_t old);

@@ -47,17 +47,27 @@ static void clear(struct driver *d, const struct driver_queue *queue, uint32_t b
 			bytes - at < PAGE ? bytes - at : PAGE);
 }
 
+static void clear_doorbell(struct driver *d, unsigned queue, bool completion)
+{
+	unsigned index = driver_doorbell(d, queue, completion);
+
+	((uint32_t *)nvme_machine_pointer(d->m, d->doorbells))[index] = 0;
+	((uint32_t *)nvme_machine_pointer(d->m, d->events))[index] = 0;
+}
+
 static void clear_cq(struct driver *d, unsigned queue)
 {
 	struct driver_queue *cq = &d->cq[queue];
 
 	clear(d, cq, cq->entries * (uint32_t)sizeof(struct nvme_completion));
+	clear_doorbell(d, queue, true);
 	cq->head = 0;
 	cq->phase = true;
 }
 
 static void clear_sq(struct driver *d, unsigned queue)
 {
+	clear_doorbell(d, queue, false);
 	d->sq[queue].tail = d->sq[queue].rung = d->sq[queue].freed = 0;
 }
 
