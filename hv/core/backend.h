@@ -43,7 +43,7 @@ struct cpu_backend {
 	void (*inject_page_fault)(struct vcpu *vcpu, uint64_t address, uint32_t error);
 	bool (*injection_pending)(struct vcpu *vcpu);
 	void (*inject_nmi)(struct vcpu *vcpu);
-	/* Whether there is EXIT_NMI_DONE before each IRET. */
+	/* Whether there is EXIT_IRET before each IRET. */
 	void (*watch_iret)(struct vcpu *vcpu, bool on);
 	/* Whether there is EXIT_INTERRUPT when an external interrupt could be delivered to the guest. */
 	void (*watch_interrupts)(struct vcpu *vcpu, bool on);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/core/interrupts.h"
+#include "hv/core/lapic.h"
 #include "hv/core/mediator.h"
 #include "hv/core/nmi.h"
 #include "hv/core/shootdown.h"
@@ -45,6 +46,7 @@ void interrupts_unwatch(uint64_t cpus)
 void interrupt_exit(struct vcpu *vcpu)
 {
 	nmi_take(vcpu, WINDOW_INTERRUPT);
+	lapic_interrupted(vcpu);
 	mediators_interrupt(vcpu->index);
 }
 
@@ -80,14 +82,32 @@ static void give(struct vcpu *vcpu)
 	backend->pend_interrupt(vcpu, (uint8_t)vector);
 }
 
+/*
+ * As long as the guest has not taken what it was given, the next one exits too: some
+ * emulators forget a virtual interrupt when another one overtakes it. One that has
+ * to wait for the other's handler is given when that returns; at the IRET that we
+ * have just been told of there is no second exit, for it would never be executed.
+ */
 void interrupts_serve(struct vcpu *vcpu)
 {
 	bool watched = __atomic_load_n(&vcpu->watches, __ATOMIC_SEQ_CST);
 
+	give(vcpu);
+	watched |= backend->pending_interrupt(vcpu) >= 0;
 	backend->watch_interrupts(vcpu, watched);
 	if (watched)
 		__atomic_store_n(&vcpu->watched, 1, __ATOMIC_SEQ_CST);
-	give(vcpu);
+	if (highest(vcpu) >= 0 && !vcpu->iret_ahead)
+		backend->watch_iret(vcpu, true);
+	vcpu->iret_ahead = false;
+}
+
+void iret_exit(struct vcpu *vcpu)
+{
+	vcpu->iret_ahead = true;
+	backend->watch_iret(vcpu, false);
+	if (vcpu->nmi_blocked && !vcpu->nmi_returning)
+		nmi_handler_ends(vcpu);
 }
 
 void interrupts_reset(struct vcpu *vcpu)

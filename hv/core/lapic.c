@@ -112,7 +112,14 @@ uint64_t lapic_message_cpus(uint64_t address)
 	for (uint32_t i = 0; i < vcpu_count; i++)
 		if (addressed(vcpus[i], low, destination, destination == 0xff))
 			cpus |= 1ull << i;
-	return cpus;
+	return cpus ? cpus : vcpu_count < 64 ? (1ull << vcpu_count) - 1 : UINT64_MAX;
+}
+
+/* Where the trap is lifted, nobody has seen the guest write its logical destination. */
+void lapic_interrupted(struct vcpu *vcpu)
+{
+	if (__atomic_load_n(&lifted, __ATOMIC_RELAXED) && !vcpu->logical_id)
+		lapic_note_logical(vcpu);
 }
 
 static uint64_t sender_cr3(void)
@@ -264,6 +271,9 @@ static void lift_if_done(void)
 		return;
 	if (__atomic_exchange_n(&lifted, true, __ATOMIC_SEQ_CST))
 		return;
+	/* From here on what was noted may be out of date: lapic_interrupted. */
+	for (uint32_t i = 0; i < vcpu_count; i++)
+		__atomic_store_n(&vcpus[i]->logical_id, 0, __ATOMIC_SEQ_CST);
 	mmio_remove(&page_hook);
 	log_info("lapic: every CPU has started; the trap on its registers is lifted");
 }

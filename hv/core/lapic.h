@@ -27,9 +27,13 @@ void lapic_note_logical(struct vcpu *vcpu);
 /* A fixed-function NMI to one CPU; the guest's ICR is as before afterwards. */
 void lapic_send_nmi(uint32_t apic_id);
 
+/* An interrupt has come to this CPU. */
+void lapic_interrupted(struct vcpu *vcpu);
+
 /*
  * The interrupt that a message of a device stands for (APM volume 2, 16.11): sends it, by this CPU's command
- * register, where it is a fixed or a lowest-priority one; and the vcpus that it may reach, a bit each.
+ * register, where it is a fixed or a lowest-priority one; and the vcpus that it may reach, a bit each: all of
+ * them where its destination is none that is known.
  */
 void lapic_send_message(uint64_t address, uint32_t data);
 uint64_t lapic_message_cpus(uint64_t address);

@@ -27,7 +27,6 @@ void nmi_handler_ends(struct vcpu *vcpu)
 	vcpu->nmi_returning = true;
 	vcpu->nmi_return_rip = vcpu->rip;
 	vcpu->nmi_return_rsp = vcpu->gpr[4];
-	backend->watch_iret(vcpu, false);
 }
 
 static bool has_returned(const struct vcpu *vcpu)

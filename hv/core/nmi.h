@@ -16,7 +16,7 @@ void nmi_send(struct vcpu *vcpu);
 
 /* An NMI is pending in the processor: takes it in the window, and for the guest when it is not one of ours. */
 void nmi_take(struct vcpu *vcpu, enum window window);
-/* EXIT_NMI_DONE: the guest's handler is about to execute its IRET. */
+/* The guest's handler is about to execute its IRET. */
 void nmi_handler_ends(struct vcpu *vcpu);
 /* Before an entry: injects what waits, when its time has come. */
 void nmi_serve(struct vcpu *vcpu);

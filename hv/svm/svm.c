@@ -125,7 +125,7 @@ static enum exit_reason reason_of(uint64_t code)
 	case VMEXIT_DEBUG:
 		return EXIT_STEP;
 	case VMEXIT_IRET:
-		return EXIT_NMI_DONE;
+		return EXIT_IRET;
 	case VMEXIT_INVD:
 		return EXIT_INVALIDATE;
 	case VMEXIT_IOIO:
