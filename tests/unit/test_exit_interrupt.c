@@ -305,11 +305,9 @@ MACHINE_TEST(messages_with_the_trap_lifted)
 	cpus[0].vcpu->gpr[0] = HYPERCALL_MAGIC;
 	cpus[0].vcpu->gpr[3] = HYPERCALL_BOOT_SERVICES_DONE;
 	assert_true(guest_vmmcall(0));
-	assert_true(guest_write(0, LAPIC_REGISTERS + 0xe0, 4, UINT32_MAX));
-	assert_true(guest_write(0, LAPIC_REGISTERS + 0xd0, 4, 0x04000000));
+	cpus[0].lapic[0xd0 / 16] = 0x04000000;
 	assert_int_equal(vcpus[0]->logical_id, 0);
 	assert_int_equal(lapic_message_cpus(0xfee04004), 1);
-	assert_true(guest_write(0, LAPIC_REGISTERS + 0xd0, 4, 0x04000000));
 	guest_out(0, WATCH, 4, 1);
 	assert_true(cpu_interrupt(&cpus[0], 0x40));
 	assert_int_equal(vcpus[0]->logical_id, 0x04000000);
