@@ -198,3 +198,17 @@ def nvme_two_paths():
 		_refused(machine, machine.run("ls /dev/nvme*n1").strip(), "several controllers")
 		setups.power_off(machine)
 	assert gpt.read(path, 0, os.path.getsize(path)) == before
+
+
+@case("an NVMe disk where the trap on the local APICs is lifted: its interrupts are still seen", cost=2)
+def nvme_icr_fast():
+	disk = Disk(setups.data_disk("nvme-icr-fast", 32, 512), bus="nvme")
+	with setups.quick("nvme-icr-fast", [disk], cpus=2, policy="icr=fast\n") as machine:
+		assert "the trap on its registers is lifted" in machine.run("underseal log")
+		for cpu in (1, 2):
+			machine.run(f"taskset {cpu} fio --name=job --filename={disk.node(1)} --direct=1 --ioengine=libaio --rw=randrw --bs=4k "
+				"--iodepth=16 --size=8m --verify=crc32c --do_verify=1 --verify_fatal=1 --output=/tmp/log")
+		_mark(machine, disk.node(1), checks.MARKER)
+		assert not machine.run("dmesg | grep -i 'nvme.*timeout' || true").strip()
+		setups.power_off(machine)
+	assert _marked(disk) == checks.MARKER
