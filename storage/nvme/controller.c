@@ -55,18 +55,24 @@ static void enable(struct nvme *nvme, uint32_t cc)
 	sq_open(nvme, 0, 0, NVME_ADMIN_ENTRIES);
 	nvme->cq[0].interrupts = true;
 	nvme->cq[0].vector = 0;
-	nvme->life = NVME_ENABLED;
+	nvme->life = NVME_STARTING;
 	device_write(nvme, NVME_AQA, (NVME_ADMIN_ENTRIES - 1) << 16 | (NVME_ADMIN_ENTRIES - 1));
 	write_address(nvme, NVME_ASQ, nvme->sq[0].commands);
 	write_address(nvme, NVME_ACQ, nvme->cq[0].completions);
-	device_write(nvme, NVME_CC, cc);
+	device_write(nvme, NVME_CC, (cc & NVME_CC_KEPT) | NVME_CC_ENTRIES);
+}
+
+/* Of an enabled controller's CC a guest may change the shutdown notification alone: section 3.1.5. */
+static void notify(const struct nvme *nvme, uint32_t cc)
+{
+	device_write(nvme, NVME_CC, (device_read(nvme, NVME_CC) & ~NVME_CC_SHUTDOWN) | (cc & NVME_CC_SHUTDOWN));
 }
 
 /* The device uses our memory until RDY is 0; nothing of it is given to anybody before. */
 static void disable(struct nvme *nvme, uint32_t cc)
 {
 	nvme->life = NVME_DISABLED;
-	device_write(nvme, NVME_CC, cc);
+	device_write(nvme, NVME_CC, cc & NVME_CC_KEPT);
 	nvme->shadow = nvme->events = NULL;
 	queues_close(nvme);
 }
@@ -76,17 +82,31 @@ static void write_cc(struct nvme *nvme, uint32_t cc)
 	bool enabled;
 
 	port_lock(&nvme->cq[0].lock);
-	enabled = nvme->life == NVME_ENABLED;
+	enabled = nvme->life == NVME_STARTING || nvme->life == NVME_ENABLED;
 	nvme->cc = cc;
 	if (nvme->life != NVME_DEAD) {
 		if (!(cc & NVME_CC_EN))
 			disable(nvme, cc);
 		else if (enabled)
-			device_write(nvme, NVME_CC, cc);
+			notify(nvme, cc);
 		else
 			enable(nvme, cc);
 	}
 	port_unlock(&nvme->cq[0].lock);
+}
+
+/* A guest that sees RDY may ring. */
+static uint32_t read_csts(struct nvme *nvme)
+{
+	uint32_t csts = device_read(nvme, NVME_CSTS);
+
+	if (nvme->life == NVME_STARTING && csts & NVME_CSTS_RDY) {
+		port_lock(&nvme->cq[0].lock);
+		if (nvme->life == NVME_STARTING && device_read(nvme, NVME_CSTS) & NVME_CSTS_RDY)
+			nvme->life = NVME_ENABLED;
+		port_unlock(&nvme->cq[0].lock);
+	}
+	return csts | (nvme->life == NVME_FAILED ? NVME_CSTS_CFS : 0);
 }
 
 static uint32_t register_read(struct nvme *nvme, uint32_t offset)
@@ -109,7 +129,7 @@ static uint32_t register_read(struct nvme *nvme, uint32_t offset)
 	case NVME_ACQ + 4:
 		return (uint32_t)(nvme->acq >> 32);
 	case NVME_CSTS:
-		return device_read(nvme, offset) | (nvme->life == NVME_FAILED ? NVME_CSTS_CFS : 0);
+		return read_csts(nvme);
 	case NVME_VS:
 	case NVME_INTMS:
 	case NVME_INTMC:

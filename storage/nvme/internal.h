@@ -122,6 +122,7 @@ _Static_assert(NVME_QUEUES <= 128, "bits of nvme_cpu.queues");
 
 enum nvme_life {
 	NVME_DISABLED,
+	NVME_STARTING, /* enabled; the guest has not seen RDY, and may not ring */
 	NVME_ENABLED,
 	NVME_FAILED, /* the guest enabled what cannot be: it is shown CSTS.CFS */
 	NVME_DEAD,   /* quiesced for good */

@@ -43,6 +43,9 @@ enum {
 #define NVME_CC_SHN(cc)     ((cc) >> 14 & 3)
 #define NVME_CC_IOSQES(cc)  ((cc) >> 16 & 0xf) /* log2 of a submission queue entry */
 #define NVME_CC_IOCQES(cc)  ((cc) >> 20 & 0xf)
+#define NVME_CC_KEPT        (NVME_CC_EN | 7u << 11 | 3u << 14) /* EN, AMS, SHN: what a guest decides */
+#define NVME_CC_SHUTDOWN    (3u << 14)
+#define NVME_CC_ENTRIES     (6u << 16 | 4u << 20) /* IOSQES and IOCQES of our entries */
 #define NVME_CSTS_RDY       (1u << 0)
 #define NVME_CSTS_CFS       (1u << 1)
 #define NVME_AQA_ASQS(aqa)  ((aqa) & 0xfff) /* entries, less 1 */
