@@ -7,6 +7,7 @@
 #define CSTS_SHST      0xcu
 #define CSTS_SHST_BUSY 0x4u
 #define CSTS_SHST_DONE 0x8u
+#define CC_RESERVED    0xff00000eu
 #define QUEUE_ADDRESS  (~0xfffull)
 
 void controller_init(struct controller *c, struct bus *bus)
@@ -125,10 +126,12 @@ uint32_t controller_read(struct controller *c, uint32_t offset)
 
 static void check_enable(struct controller *c, uint32_t value)
 {
-	if (c->csts & NVME_CSTS_RDY || c->ready_wait)
+	if (c->csts & NVME_CSTS_RDY)
 		controller_fault(c, "enabled before RDY was 0", 0, c->csts);
 	if (NVME_CC_MPS(value) || NVME_CC_CSS(value))
 		controller_fault(c, "enabled with pages or commands that were not offered", 0, value);
+	if (NVME_CC_IOSQES(value) % 6 || NVME_CC_IOCQES(value) % 4 || value & CC_RESERVED)
+		controller_fault(c, "enabled with entries that there are not", 0, value);
 	if (!(c->aqa & 0xfff) || !(c->aqa >> 16 & 0xfff))
 		controller_fault(c, "admin queues of one entry", 0, c->aqa);
 	if (c->arena_queues && (bus_guest(c->bus, c->asq, 64) || bus_guest(c->bus, c->acq, 16)))
@@ -141,6 +144,7 @@ static void write_cc(struct controller *c, uint32_t value)
 
 	if (changed & value & NVME_CC_EN) {
 		check_enable(c, value);
+		controller_forget(c); /* where it was disabled before it was ready */
 		c->ready_wait = c->delay + 1;
 	} else if (changed & NVME_CC_EN) {
 		c->ready_wait = c->delay + 1;

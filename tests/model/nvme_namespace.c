@@ -175,7 +175,8 @@ static void copy_metadata(struct namespace *ns, const struct nvme_command *comma
 
 uint16_t namespace_do(struct namespace *ns, const struct nvme_command *command, uint8_t *data, uint8_t *metadata)
 {
-	uint8_t *own = ns->medium + first_lba(command) * ns->lba_size;
+	/* Where no blocks are named these are not used. */
+	uint8_t *own = ns->medium + first_lba(command) % ns->blocks * ns->lba_size;
 	size_t bytes = (size_t)lba_count(command) * ns->lba_size;
 
 	switch (command->opcode) {
