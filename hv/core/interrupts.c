@@ -42,9 +42,15 @@ void interrupts_unwatch(uint64_t cpus)
 		__atomic_sub_fetch(&vcpus[__builtin_ctzll(cpus)]->watches, 1, __ATOMIC_SEQ_CST);
 }
 
-/* NMIs come in the same window. */
+/*
+ * NMIs come in the same window. Where nobody watches any more, and the guest has
+ * taken what it was given, the interrupt stays where it is: with the next entry
+ * the exits end, and the guest takes it by itself.
+ */
 void interrupt_exit(struct vcpu *vcpu)
 {
+	if (!__atomic_load_n(&vcpu->watches, __ATOMIC_SEQ_CST) && !interrupts_waiting(vcpu))
+		return;
 	nmi_take(vcpu, WINDOW_INTERRUPT);
 	lapic_interrupted(vcpu);
 	mediators_interrupt(vcpu->index);

@@ -101,6 +101,23 @@ MACHINE_TEST(only_while_watched)
 	assert_int_equal(cpu_take_interrupt(&cpus[0]), -1);
 }
 
+/* The exits last until the guest has taken its interrupt; one more may come, and is left to the guest. */
+MACHINE_TEST(exits_end)
+{
+	start();
+	guest_out(0, WATCH, 4, 1);
+	cpu_interrupt(&cpus[0], 0x41);
+	guest_out(0, UNWATCH, 4, 1);
+	assert_true(intercepts(0));
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x41);
+	told = 0;
+	assert_true(cpu_interrupt(&cpus[0], 0x60));
+	assert_false(intercepts(0));
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), -1);
+	assert_int_equal(told, 0);
+	assert_int_equal(cpus[0].interrupts[1], 1ull << 32);
+}
+
 /* Two have watched: both have to stop. */
 MACHINE_TEST(counted)
 {
@@ -317,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_while_watched),
+		cmocka_unit_test(exits_end),
 		cmocka_unit_test(counted),
 		cmocka_unit_test(nothing_was_pending),
 		cmocka_unit_test(one_overtakes_another),
