@@ -279,6 +279,37 @@ static void two_queues_one_sector(void **state)
 	}
 }
 
+/* More writes than there is bounce memory for: what finds none waits in its place, and none is lost. */
+static void memory_runs_out(void **state)
+{
+	const struct driver_options options = {.queues = 1, .entries = 256};
+	struct nvme_statistics statistics;
+	struct nvme_fixture f;
+
+	(void)state;
+	assert_true(nvme_fixture_start(&f, &layouts[0], &options));
+	nvme_fixture_fill(f.memory, 8192, 5);
+	for (uint16_t i = 0; i < 200; i++) {
+		struct nvme_command command = driver_transfer(true, 1, LAYOUT_A_FIRST + 16 * i, 16);
+
+		command.cid = i;
+		command.prp1 = f.buffer;
+		command.prp2 = f.buffer + 4096;
+		assert_true(driver_enter(&f.d, 1, &command));
+	}
+	driver_ring(&f.d, 0, 1);
+	nvme_statistics(f.m.nvme, &statistics);
+	assert_true(statistics.waits > 0);
+	assert_true(statistics.commands < 200);
+	nvme_machine_finish(&f.m);
+	assert_false(driver_busy(&f.d));
+	nvme_statistics(f.m.nvme, &statistics);
+	assert_true(statistics.commands >= 200);
+	for (uint16_t i = 0; i < 200; i += 20)
+		assert_true(nvme_fixture_holds(&f, 1, LAYOUT_A_FIRST + 16 * i, 16, f.memory));
+	stop(&f);
+}
+
 /* Header partition: read freely, never written; nothing of the transfer is carried out. */
 static void guarded(void **state)
 {
@@ -472,6 +503,7 @@ int main(void)
 		cmocka_unit_test(scattered),
 		cmocka_unit_test(medium_holds_ciphertext),
 		cmocka_unit_test(two_queues_one_sector),
+		cmocka_unit_test(memory_runs_out),
 		cmocka_unit_test(guarded),
 		cmocka_unit_test(pinned),
 		cmocka_unit_test(other_namespaces),

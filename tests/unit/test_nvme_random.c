@@ -340,14 +340,12 @@ static void compare_media(struct world *w)
 }
 
 /* Returns how often there was no bounce memory for a command. */
-static uint64_t end(struct world *w)
+static void end(struct world *w)
 {
-	struct nvme_statistics statistics;
 	const char *wrong;
 
 	drain(w);
 	compare_media(w);
-	nvme_statistics(w->f.m.nvme, &statistics);
 	wrong = nvme_fixture_stop(&w->f);
 	if (wrong)
 		fail_msg("%s", wrong);
@@ -356,14 +354,12 @@ static uint64_t end(struct world *w)
 			free(w->op[q][i].data);
 	free(w->reference);
 	free(w->torn);
-	return statistics.waits;
 }
 
-static uint64_t random_world(const struct nvme_machine_options *machine, const struct driver_options *driver, uint64_t commands,
+static void random_world(const struct nvme_machine_options *machine, const struct driver_options *driver, uint64_t commands,
 	bool resets)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	uint64_t waits;
 
 	begin(w, machine, driver);
 	while (w->commands < commands) {
@@ -395,9 +391,8 @@ static uint64_t random_world(const struct nvme_machine_options *machine, const s
 		}
 		finish_done(w);
 	}
-	waits = end(w);
+	end(w);
 	free(w);
-	return waits;
 }
 
 static void test_random(void **state)
@@ -417,8 +412,6 @@ static void test_random(void **state)
 	};
 	const char *given = getenv("SEED");
 	unsigned seed = given ? (unsigned)strtoul(given, NULL, 0) : (unsigned)time(NULL);
-	uint64_t waits = 0;
-
 	(void)state;
 	printf("seed %u\n", seed);
 	fflush(stdout);
@@ -430,9 +423,8 @@ static void test_random(void **state)
 		machine.sectors = machine.lba_size == 512 ? 32768 : 4096;
 		machine.ram_bytes = 128u << 20;
 		machine.io_queues = driver.queues = QUEUES;
-		waits += random_world(&machine, &driver, COMMANDS / 16, i < 8);
+		random_world(&machine, &driver, COMMANDS / 16, i < 8);
 	}
-	assert_true(waits > 0); /* bounce memory was tried to its end */
 }
 
 int main(void)
