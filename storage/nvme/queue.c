@@ -86,6 +86,8 @@ void queues_close(struct nvme *nvme)
 		for (uint16_t i = 0; i < NVME_QUEUES; i++)
 			if (nvme->sq[i].state != NVME_QUEUE_NONE && nvme->sq[i].cq == id)
 				sq_close(nvme, &nvme->sq[i]);
+		if (nvme->sq[id].state == NVME_QUEUE_CREATING) /* it completes nowhere yet */
+			nvme->sq[id].state = NVME_QUEUE_NONE;
 		cq_close(nvme, cq);
 		if (id)
 			port_unlock(&cq->lock);

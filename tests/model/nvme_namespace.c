@@ -165,11 +165,12 @@ static uint16_t deallocate(struct namespace *ns, const struct nvme_command *comm
 
 static void copy_metadata(struct namespace *ns, const struct nvme_command *command, uint8_t *metadata, bool to_host)
 {
-	uint8_t *own = ns->metadata + first_lba(command) * ns->metadata_size;
 	size_t bytes = (size_t)lba_count(command) * ns->metadata_size;
+	uint8_t *own;
 
 	if (!ns->metadata_size)
 		return;
+	own = ns->metadata + first_lba(command) * ns->metadata_size;
 	memcpy(to_host ? metadata : own, to_host ? own : metadata, bytes);
 }
 

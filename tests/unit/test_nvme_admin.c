@@ -487,6 +487,32 @@ static void resets(void **state)
 	stop(&f);
 }
 
+/* A queue is being made, or deleted, when the controller is disabled. */
+static void reset_meanwhile(void **state)
+{
+	static const uint8_t opcodes[] = {0, 1, 5, 4};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct nvme_command command = {.opcode = opcodes[i], .cid = 250, .cdw11 = 1 | 1 << 16};
+		struct nvme_fixture f;
+
+		start(&f);
+		if (i)
+			assert_int_equal(driver_delete_sq(&f.d, 2), 0);
+		if (i == 2)
+			assert_int_equal(driver_delete_cq(&f.d, 2), 0);
+		command.cdw10 = 2 | (i % 3 ? 63 << 16 : 0);
+		command.prp1 = f.buffer;
+		assert_true(driver_enter(&f.d, 0, &command));
+		driver_ring(&f.d, 0, 0);
+		assert_true(driver_begin(&f.d));
+		assert_true(nvme_fixture_works(&f));
+		assert_int_equal(driver_read(&f.d, 2, 1, LAYOUT_A_FIRST, 8, f.buffer), 0);
+		stop(&f);
+	}
+}
+
 /* For good: the device is disabled, bounce memory holds nothing, and the guest gets no further. */
 static void quiesced(void **state)
 {
@@ -559,6 +585,7 @@ int main(void)
 		cmocka_unit_test(events),
 		cmocka_unit_test(aborts),
 		cmocka_unit_test(resets),
+		cmocka_unit_test(reset_meanwhile),
 		cmocka_unit_test(quiesced),
 		cmocka_unit_test(doorbell_buffer),
 	};
