@@ -15,6 +15,9 @@
 #define GATE          0x8e00ull /* present, DPL 0, interrupt gate */
 #define STACK_PATTERN 0x6b636174536c6165ull
 
+#define MACHINE_CHECK   18 /* the vector */
+#define MCG_IN_PROGRESS (1ull << 2)
+
 struct gate {
 	uint64_t low, high;
 };
@@ -24,10 +27,8 @@ static uint64_t mapped_end;
 static const uint64_t gdt[3] = {0, 0x00209b0000000000ull, 0x0000930000000000ull};
 static struct gate idt[256];
 
-/* host_entry.S: one stub of 16 bytes for each exception. */
+/* host_entry.S: one stub of 16 bytes for each vector. */
 extern const uint8_t host_stubs[] __attribute__((visibility("hidden")));
-/* ... and for each interrupt from 32 on. */
-extern const uint8_t host_interrupt_stubs[] __attribute__((visibility("hidden")));
 /* The stubs' common end calls these. */
 void host_exception(const struct host_frame *frame) __attribute__((noreturn));
 void host_nmi(uint64_t *rip);
@@ -47,9 +48,14 @@ void host_nmi(uint64_t *rip)
 	*rip = backend->after_nmi(*rip);
 }
 
-/* In the same window, where it is opened for them, and where a reset local APIC is drained (lapic_reset.c). */
+/*
+ * In the same window, where it is opened for them, and where a reset local APIC is drained (lapic_reset.c).
+ * A machine check may come there too, and looks like an interrupt with its vector.
+ */
 void host_interrupt(uint32_t vector)
 {
+	if (vector == MACHINE_CHECK && rdmsr(MSR_MCG_STATUS) & MCG_IN_PROGRESS)
+		panic(PANIC_HOST_EXCEPTION, "machine check");
 	interrupt_taken(this_vcpu(), (uint8_t)vector);
 }
 
@@ -68,7 +74,7 @@ int host_init(uint64_t limit)
 	for (uint64_t i = 0; i < tables * 512; i++)
 		directories[i] = i * GIB | PAGE_PRESENT | PAGE_WRITE | PAGE_LARGE;
 	for (unsigned i = 0; i < 256; i++) {
-		uint64_t stub = i < 32 ? (uint64_t)host_stubs + 16 * i : (uint64_t)host_interrupt_stubs + 16 * (i - 32);
+		uint64_t stub = (uint64_t)host_stubs + 16 * i;
 
 		idt[i].low = (stub & 0xffff) | HOST_CS << 16 | GATE << 32 | (stub >> 16 & 0xffff) << 48;
 		idt[i].high = stub >> 32;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hypervisor's image header, its entries, and the host's exception stubs. */
 #define HAS_ERROR_CODE 0x60227d00 /* vectors 8, 10-14, 17, 21, 29, 30 */
+#define FLAGS_IF       0x200
 
 	.section .image_header, "a", @progbits
 	.globl hv_image_header
@@ -40,41 +41,49 @@ start_enter:
 	ret
 
 /*
- * Exceptions of the host. 16 bytes a stub. NMI has a path of its own: it counts
- * itself and leaves the window of svm_nmi_window early.
+ * Exceptions of the host, and interrupts in its window; 16 bytes a stub, by vector.
+ * NMI has a path of its own: it counts itself and leaves the window of
+ * svm_nmi_window early.
+ *
+ * An interrupt may have any vector, those of exceptions too: a guest sends what it
+ * likes. The flags tell: the host has IF set in the window only, where nothing faults.
  */
 	.balign 16
 	.globl host_stubs
 	.hidden host_stubs
 host_stubs:
 	.set vector, 0
-	.rept 32
+	.rept 256
 	.balign 16
 	.if vector == 2
 	jmp nmi_entry
-	.else
-	.if !((HAS_ERROR_CODE >> vector) & 1)
-	push $0
-	.endif
+	.elseif vector >= 32
 	push $vector
-	jmp exception_entry
+	jmp interrupt_entry
+	.elseif (HAS_ERROR_CODE >> vector) & 1
+	push $vector
+	jmp exception_with_code
+	.else
+	push $0
+	push $vector
+	jmp exception_without_code
 	.endif
 	.set vector, vector + 1
 	.endr
 	.balign 16
 
-/* External interrupts, vectors 32 to 255; 16 bytes a stub. */
-	.globl host_interrupt_stubs
-	.hidden host_interrupt_stubs
-host_interrupt_stubs:
-	.set vector, 32
-	.rept 224
-	.balign 16
-	push $vector
+/* An interrupt brings no code: it has its flags where the exception has its selector, which has no such bit. */
+exception_with_code:
+	testl $FLAGS_IF, 24(%rsp)
+	jnz interrupt_entry
+	jmp exception_entry
+
+/* The vector of an interrupt goes to where the code would be. */
+exception_without_code:
+	testl $FLAGS_IF, 32(%rsp)
+	jz exception_entry
+	pop (%rsp)
 	jmp interrupt_entry
-	.set vector, vector + 1
-	.endr
-	.balign 16
 
 /* Lays down struct host_frame below the vector. */
 exception_entry:
@@ -137,7 +146,7 @@ nmi_entry:
 interrupt_entry:
 	push_scratch
 	mov 72(%rsp), %edi
-	andq $~0x200, 96(%rsp)
+	andq $~FLAGS_IF, 96(%rsp)
 	cld
 	call host_interrupt
 	pop_scratch

@@ -75,7 +75,10 @@ bool interrupts_waiting(const struct vcpu *vcpu)
 	return highest(vcpu) >= 0 || backend->pending_interrupt((struct vcpu *)vcpu) >= 0;
 }
 
-/* A higher one may have come before the guest could take the one that it was given. */
+/*
+ * A higher one may have come before the guest could take the one that it was given.
+ * Some emulators report a delivery that an exit cut short, and leave it pending as well.
+ */
 static void give(struct vcpu *vcpu)
 {
 	int vector = highest(vcpu), given = backend->pending_interrupt(vcpu);
@@ -83,7 +86,7 @@ static void give(struct vcpu *vcpu)
 	if (vector < 0 || given > vector)
 		return;
 	vcpu->taken[vector / 64] &= ~(1ull << vector % 64);
-	if (given >= 0)
+	if (given >= 0 && given != vector)
 		interrupt_taken(vcpu, (uint8_t)given);
 	backend->pend_interrupt(vcpu, (uint8_t)vector);
 }

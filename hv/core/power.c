@@ -71,9 +71,14 @@ void power_reset_now(void)
 	power_stop_all_cpus();
 }
 
-/* No CPU may issue I/O any more when the keys go: it would be encrypted with none. */
+/*
+ * No CPU may issue I/O any more when the keys go: it would be encrypted with none.
+ * INIT brings us here between in_guest and the entry, and who waits for that entry
+ * may hold the lock of a mediator that shuts down: there is none.
+ */
 static void end_guest(void)
 {
+	__atomic_store_n(&this_vcpu()->in_guest, 0, __ATOMIC_SEQ_CST);
 	stop_others();
 	for (uint32_t i = 0; i < vcpu_count; i++)
 		while (vcpus[i] != this_vcpu() && __atomic_load_n(&vcpus[i]->in_guest, __ATOMIC_SEQ_CST))

@@ -49,6 +49,7 @@
 #define RFLAGS_AC    (1ull << 18)
 
 #define MSR_APIC_BASE  0x0000001bu
+#define MSR_MCG_STATUS 0x0000017au
 #define MSR_PAT        0x00000277u
 #define MSR_X2APIC_FIRST 0x00000800u
 #define MSR_X2APIC_ID  0x00000802u

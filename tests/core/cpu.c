@@ -18,7 +18,7 @@ void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t byte
 void __sanitizer_finish_switch_fiber(void *save, const void **bottom, size_t *bytes) __attribute__((weak));
 
 /* run.S and host_entry.S have them elsewhere. */
-const uint8_t svm_window_halt[1], svm_window_end[1], host_stubs[32 * 16], host_interrupt_stubs[224 * 16];
+const uint8_t svm_window_halt[1], svm_window_end[1], host_stubs[256 * 16];
 void host_nmi(uint64_t *rip);
 void host_interrupt(uint32_t vector);
 
@@ -160,7 +160,7 @@ void svm_enter(struct vcpu *vcpu, uint64_t vmcb_pa)
 /* One, the highest, where they are let in: the handler returns with interrupts off. */
 static void take_interrupt(struct model_cpu *cpu)
 {
-	for (int vector = 255; cpu->interrupts_open && vector >= 32; vector--)
+	for (int vector = 255; cpu->interrupts_open && vector >= 16; vector--)
 		if (cpu->interrupts[vector / 64] >> vector % 64 & 1) {
 			cpu->interrupts[vector / 64] &= ~(1ull << vector % 64);
 			cpu->interrupts_open = false;

@@ -93,6 +93,8 @@ uint64_t rdmsr(uint32_t index)
 		return cpu()->efer;
 	case MSR_PAT:
 		return 0x0007040600070406ull;
+	case MSR_MCG_STATUS:
+		return cpu()->mcg_status;
 	case MSR_VM_CR:
 		return cpu()->vm_cr;
 	case MSR_FS_BASE:

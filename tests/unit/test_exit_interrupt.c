@@ -22,6 +22,7 @@
 static unsigned told; /* how often the mediator was */
 static bool given_already;
 static unsigned ended;
+static bool shut_down, shut_down_in_guest;
 
 /* ---- a mediator that watches ------------------------------------------------------------------------- */
 
@@ -57,8 +58,14 @@ static void nothing(void)
 {
 }
 
+static void shutdown(void)
+{
+	shut_down = true;
+	shut_down_in_guest |= this_vcpu()->in_guest;
+}
+
 static const struct mediator watcher = {
-	.name = "watcher", .match = match, .init = init, .quiesce = nothing, .shutdown = nothing, .interrupt = interrupt};
+	.name = "watcher", .match = match, .init = init, .quiesce = nothing, .shutdown = shutdown, .interrupt = interrupt};
 REGISTER_MEDIATOR(watcher);
 
 static void start(void)
@@ -205,6 +212,42 @@ MACHINE_TEST(delivery_cut_short)
 	}
 }
 
+/* Some emulators report the cut delivery of a virtual interrupt, and let it pend as well: it is one. */
+MACHINE_TEST(reported_and_still_pending)
+{
+	start();
+	guest_out(0, WATCH, 4, 1);
+	cpu_interrupt(&cpus[0], 0x66);
+	cpus[0].vmcb->exit_int_info = VMCB_EVENT_VALID | VMCB_EVENT_EXCEPTION | 0x66;
+	any_exit(0);
+	assert_false(cpus[0].vmcb->intercepts1 & VMCB_IRET);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x66);
+	any_exit(0);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), -1);
+}
+
+/* A local APIC knows all from 16 on; what has the vector of a machine check is none while none is in progress. */
+MACHINE_TEST(vectors_of_exceptions)
+{
+	start();
+	guest_out(0, WATCH, 4, 1);
+	for (unsigned vector = 16; vector < 32; vector++) {
+		assert_true(cpu_interrupt(&cpus[0], (uint8_t)vector));
+		assert_int_equal(cpu_take_interrupt(&cpus[0]), vector);
+		assert_int_equal(guest_exception(0), -1);
+	}
+}
+
+MACHINE_TEST(machine_check)
+{
+	start();
+	guest_out(0, WATCH, 4, 1);
+	cpus[0].mcg_status = 1 << 2;
+	cpu_interrupt(&cpus[0], 18);
+	assert_int_equal(cpus[0].state, CPU_STOPPED);
+	assert_non_null(strstr(machine_log(), "machine check"));
+}
+
 MACHINE_TEST(an_nmi_beside_it)
 {
 	start();
@@ -252,6 +295,18 @@ MACHINE_TEST(another_cpu)
 	assert_int_equal(cpus[0].sent_count, 2);
 	any_exit(1);
 	assert_false(intercepts(1));
+}
+
+/* Nobody waits for a CPU that resets the machine, and may want the waiting one's lock for it. */
+MACHINE_TEST(reset_before_an_entry)
+{
+	start();
+	assert_true(guest_write(1, LAPIC_REGISTERS + 0x310, 4, (uint64_t)cpus[0].apic_id << 24));
+	assert_true(guest_write(1, LAPIC_REGISTERS + 0x300, 4, 0x4500));
+	cpus_take_nmis();
+	assert_int_equal(cpus[0].state, CPU_STOPPED);
+	assert_true(shut_down);
+	assert_false(shut_down_in_guest);
 }
 
 /* Each CPU watches the others and itself, and stops again; whoever is in the guest then has the intercept. */
@@ -340,9 +395,13 @@ int main(void)
 		cmocka_unit_test(one_overtakes_another),
 		cmocka_unit_test(three_at_once),
 		cmocka_unit_test(delivery_cut_short),
+		cmocka_unit_test(reported_and_still_pending),
+		cmocka_unit_test(vectors_of_exceptions),
+		cmocka_unit_test(machine_check),
 		cmocka_unit_test(an_nmi_beside_it),
 		cmocka_unit_test(init_forgets),
 		cmocka_unit_test(another_cpu),
+		cmocka_unit_test(reset_before_an_entry),
 		cmocka_unit_test(all_at_once),
 		cmocka_unit_test(messages),
 		cmocka_unit_test(messages_with_the_trap_lifted),

@@ -84,6 +84,13 @@ static void restart(struct cpu *victim, enum state was)
 		guest_fail("cpu %u (%s when its INIT came) does not start again", victim->index, state_names[was]);
 }
 
+/* Requests for INIT to forget, of any vector that a local APIC knows: those of exceptions too. */
+static void leave_requests(const struct cpu *victim)
+{
+	for (unsigned i = 0; i < 3; i++)
+		lapic_send(victim->apic_id, ICR_FIXED | ICR_ASSERT | (uint32_t)(16 + random_below(i ? 16 : 240)));
+}
+
 static void one_round(void)
 {
 	struct cpu *victim = cpus[1 + random_below(machine.cpus - 1)];
@@ -96,6 +103,9 @@ static void one_round(void)
 		guest_fail("cpu %u does not get to work (%s)", victim->index, state_names[state]);
 	if (state == STATE_RUNS)
 		send_nothing(victim);
+	/* At work it has interrupts off. */
+	if (progress[victim->index] > before && random_below(2))
+		leave_requests(victim);
 	wait_us(random_below(MAX_DELAY_US));
 	restart(victim, state);
 	check(victim, state);
