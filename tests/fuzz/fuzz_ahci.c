@@ -6,41 +6,21 @@
  * header partition stays as it is, no plaintext reaches a volume, and afterwards a
  * reset of the HBA gives a disk that works.
  */
+#include "tests/fuzz/doings.h"
 #include "tests/model/guest_ahci.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 #define RAM_FIRST  (1u << 20) /* where machine_ram() begins */
 #define RAM_BYTES  (256u * 1024)
 #define BOUNCE	   (900u * 1024) /* the arena's end: what is left in it decides nothing */
-#define MAX_DOINGS 200
 #define PRDS	   8
 
 static struct machine machine, first_machine;
 static struct guest guest, first_guest;
 static uint8_t *first_arena, *first_ram, *first_medium;
 static uint64_t buffers; /* 64 KiB of guest RAM */
-
-/* Sixteen bytes that all of guest RAM holds at the start, and no volume ever. */
-static const uint8_t marker[16] = {
-	0xc1, 0xea, 0x7e, 0x87, 'P', 'L', 'A', 'I', 'N', 'T', 'E', 'X', 'T', 0x01, 0x02, 0x03};
-
-static void check(bool holds)
-{
-	if (!holds)
-		abort();
-}
-
-static void *copy_of(const void *memory, size_t bytes)
-{
-	void *copy = malloc(bytes);
-
-	check(copy);
-	return memcpy(copy, memory, bytes);
-}
 
 static void set_up(void)
 {
@@ -72,22 +52,6 @@ static void start_again(void)
 	memcpy(machine.bus.arena, first_arena, machine.bus.arena_bytes - BOUNCE);
 	memcpy(machine.bus.ram + RAM_FIRST, first_ram, RAM_BYTES);
 	memcpy(machine.disk[0].medium, first_medium, 1024 * 512);
-}
-
-/* ---- the input, byte by byte; zeroes beyond its end ---- */
-
-struct input {
-	const uint8_t *data;
-	size_t bytes;
-};
-
-static uint64_t take(struct input *in, unsigned bytes)
-{
-	uint64_t value = 0;
-
-	for (unsigned i = 0; i < bytes && in->bytes; i++, in->data++, in->bytes--)
-		value |= (uint64_t)*in->data << (8 * i);
-	return value;
 }
 
 /* A register of the protected port mostly, else any place in the page and beyond. */
@@ -140,15 +104,6 @@ static void access_register(struct input *in, bool write)
 	}
 	value = take(in, size);
 	ahci_write(machine.ahci, offset, size, value);
-}
-
-static void write_memory(struct input *in)
-{
-	uint32_t at = (uint32_t)take(in, 3) % (RAM_BYTES - 256), n = (uint32_t)take(in, 1);
-	uint8_t *memory = machine.bus.ram + RAM_FIRST + at;
-
-	for (uint32_t i = 0; i < n; i++)
-		memory[i] = (uint8_t)take(in, 1);
 }
 
 static void command(struct input *in)
@@ -217,7 +172,7 @@ static void do_one(struct input *in)
 		access_register(in, false);
 		break;
 	case 2:
-		write_memory(in);
+		take_memory(in, machine.bus.ram + RAM_FIRST, RAM_BYTES);
 		break;
 	case 3:
 	case 4:

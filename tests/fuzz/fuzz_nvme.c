@@ -6,10 +6,9 @@
  * reaches only the guest's memory and the mediator's, the header partition stays as it
  * is, no plaintext reaches a volume, and afterwards a reset gives a disk that works.
  */
+#include "tests/fuzz/doings.h"
 #include "tests/model/guest_nvme.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -18,30 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 #define BUFFER	   (64u * 1024)
 #define SECTORS	   1024u
 #define QUEUES	   2u
-#define MAX_DOINGS 200
 
 static struct nvme_machine machine, first_machine;
 static struct driver driver, first_driver;
 static uint8_t *first_arena, *first_ram, *first_medium;
 static uint64_t buffer;
-
-/* Sixteen bytes that all of the buffer holds at the start, and no volume ever. */
-static const uint8_t marker[16] = {
-	0xc1, 0xea, 0x7e, 0x87, 'P', 'L', 'A', 'I', 'N', 'T', 'E', 'X', 'T', 0x01, 0x02, 0x03};
-
-static void check(bool holds)
-{
-	if (!holds)
-		abort();
-}
-
-static void *copy_of(const void *memory, size_t bytes)
-{
-	void *copy = malloc(bytes);
-
-	check(copy);
-	return memcpy(copy, memory, bytes);
-}
 
 static void set_up(void)
 {
@@ -73,22 +53,6 @@ static void start_again(void)
 	memcpy(machine.bus.arena, first_arena, machine.bus.arena_bytes);
 	memcpy(machine.bus.ram + RAM_FIRST, first_ram, RAM_BYTES);
 	memcpy(machine.ns[0].medium, first_medium, SECTORS * 512);
-}
-
-/* ---- the input, byte by byte; zeroes beyond its end ---- */
-
-struct input {
-	const uint8_t *data;
-	size_t bytes;
-};
-
-static uint64_t take(struct input *in, unsigned bytes)
-{
-	uint64_t value = 0;
-
-	for (unsigned i = 0; i < bytes && in->bytes; i++, in->data++, in->bytes--)
-		value |= (uint64_t)*in->data << (8 * i);
-	return value;
 }
 
 /* Guest RAM mostly; the mediator's memory, where it never sends the device itself, and the edges of RAM at times. */
@@ -132,15 +96,6 @@ static void access_register(struct input *in, bool write)
 		nvme_machine_write(&machine, cpu, offset, 1u << size, take(in, 1u << size));
 	else
 		nvme_machine_read(&machine, cpu, offset, 1u << size);
-}
-
-static void write_memory(struct input *in)
-{
-	uint32_t at = (uint32_t)take(in, 3) % (RAM_BYTES - 256), count = (uint32_t)take(in, 1);
-	uint8_t *memory = machine.bus.ram + RAM_FIRST + at;
-
-	for (uint32_t i = 0; i < count; i++)
-		memory[i] = (uint8_t)take(in, 1);
 }
 
 static void command(struct input *in)
@@ -254,7 +209,7 @@ static void do_one(struct input *in)
 		access_register(in, false);
 		break;
 	case 2:
-		write_memory(in);
+		take_memory(in, machine.bus.ram + RAM_FIRST, RAM_BYTES);
 		break;
 	case 3:
 	case 4:
