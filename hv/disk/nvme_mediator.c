@@ -227,6 +227,14 @@ static uint64_t bytes_to_trap(const struct controller *controller)
 	return (table + PAGE - 1) & ~(PAGE - 1);
 }
 
+/* What lies before a table that stands among the doorbells. */
+static uint32_t register_bytes(const struct controller *controller)
+{
+	uint64_t table = controller->interrupts.table;
+
+	return table && table < NVME_BAR_BYTES ? (uint32_t)table : NVME_BAR_BYTES;
+}
+
 static int take_over(struct controller *controller)
 {
 	struct nvme_config config = {.env = &controller->env, .io_queues = nvme_queues_for(vcpu_count)};
@@ -250,6 +258,7 @@ static int take_over(struct controller *controller)
 		controller->bar = current_bar(controller);
 	nvme_interrupts_init(&controller->interrupts);
 	controller->hook_bytes = bytes_to_trap(controller);
+	config.registers = register_bytes(controller);
 	if (!config.arena || !controller->bar || mmio_add(&controller->hook))
 		return -1;
 	controller->nvme = nvme_init(&config);

@@ -25,7 +25,7 @@ static void move_head(struct nvme_cq *cq, uint32_t head)
 
 static volatile uint32_t *entry_of(const struct nvme *nvme, volatile uint32_t *page, uint16_t id, bool completion)
 {
-	uint32_t index = (2u * id + completion) << nvme->stride;
+	uint32_t index = (2u * id + completion) << nvme->guest_stride;
 
 	return page && id && index < NVME_PAGE_BYTES / sizeof(*page) ? &page[index] : NULL;
 }
@@ -164,9 +164,9 @@ static void ring_cq(struct nvme *nvme, uint32_t queue, uint32_t head)
 
 void doorbell(struct nvme *nvme, uint32_t offset, uint32_t value)
 {
-	uint32_t index = (offset - NVME_DOORBELLS) / (4u << nvme->stride);
+	uint32_t index = (offset - NVME_DOORBELLS) / (4u << nvme->guest_stride);
 
-	if ((offset - NVME_DOORBELLS) % (4u << nvme->stride) || index / 2 > nvme->io_queues)
+	if ((offset - NVME_DOORBELLS) % (4u << nvme->guest_stride) || index / 2 > nvme->io_queues)
 		return;
 	if (index % 2)
 		ring_cq(nvme, index / 2, value);

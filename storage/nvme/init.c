@@ -4,6 +4,7 @@
 #include "storage/crypt/wipe.h"
 
 #define PAGES(bytes)    (((bytes) + NVME_PAGE_BYTES - 1) & ~(size_t)(NVME_PAGE_BYTES - 1))
+#define LINE_STRIDE     3 /* CAP.DSTRD: 32 bytes for a doorbell */
 #define STATE_BYTES     PAGES(sizeof(struct nvme))
 #define QUEUE_BYTES(entries, pool)                                                                           \
 	(PAGES((entries) * sizeof(struct nvme_command)) + PAGES((entries) * sizeof(struct nvme_completion)) +    \
@@ -35,6 +36,26 @@ static void make_queue(struct nvme *nvme, unsigned id, uint8_t **arena)
 	nvme->cq[id].id = (uint16_t)id;
 }
 
+/* The doorbells of all queues lie in the registers that are ours. */
+static bool doorbells_fit(const struct nvme *nvme, uint32_t stride)
+{
+	return nvme_doorbell(nvme->io_queues, 1, stride) + 4 <= nvme->registers;
+}
+
+/*
+ * The guest's doorbells, in its memory as in the registers, lie so that each queue
+ * pair's two fill a cache line, or as near to that as they go: CPUs with queues of
+ * their own do not take lines from each other.
+ */
+static uint32_t guest_stride(const struct nvme *nvme)
+{
+	uint32_t stride = LINE_STRIDE;
+
+	while (stride && !doorbells_fit(nvme, stride))
+		stride--;
+	return stride;
+}
+
 static uint64_t read_cap(const struct nvme *nvme)
 {
 	uint64_t cap = nvme_cap_adjust(device_read(nvme, NVME_CAP) | (uint64_t)device_read(nvme, NVME_CAP + 4) << 32);
@@ -44,11 +65,9 @@ static uint64_t read_cap(const struct nvme *nvme)
 	return cap;
 }
 
-/* The doorbells of all queues lie in the registers that are ours. */
 static bool fits(const struct nvme *nvme)
 {
-	return !NVME_CAP_MPSMIN(nvme->cap) &&
-	       nvme_doorbell(nvme->io_queues, 1, nvme->stride) + 4 <= NVME_BAR_BYTES;
+	return !NVME_CAP_MPSMIN(nvme->cap) && doorbells_fit(nvme, nvme->stride) && doorbells_fit(nvme, nvme->guest_stride);
 }
 
 struct nvme *nvme_init(const struct nvme_config *config)
@@ -71,8 +90,11 @@ struct nvme *nvme_init(const struct nvme_config *config)
 			nvme->some_namespace = i + 1;
 		nvme->block[i] = config->map[i] ? (uint16_t)config->map[i]->lba_size : 0;
 	}
+	nvme->registers = config->registers ? config->registers : NVME_BAR_BYTES;
 	nvme->cap = read_cap(nvme);
 	nvme->stride = NVME_CAP_DSTRD(nvme->cap);
+	nvme->guest_stride = guest_stride(nvme);
+	nvme->cap ^= (uint64_t)(nvme->stride ^ nvme->guest_stride) << NVME_CAP_DSTRD_BIT;
 	nvme->junk = take(&arena, NVME_PAGE_BYTES);
 	for (unsigned id = 0; id < NVME_QUEUES; id++)
 		nvme->sq[id].cq = NVME_NO_QUEUE;

@@ -134,7 +134,8 @@ struct nvme {
 	bool drop_trim;
 	unsigned io_queues;
 	uint64_t cap; /* as the guest reads it */
-	uint32_t stride;
+	uint32_t stride, guest_stride; /* of the device's doorbells, and of those that the guest is told of */
+	uint32_t registers; /* bytes */
 	uint8_t life; /* under the admin queues' lock; read without it */
 	uint32_t aqa;
 	uint64_t asq, acq; /* the guest's */

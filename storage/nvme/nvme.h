@@ -68,6 +68,8 @@ struct nvme_config {
 	size_t arena_bytes;
 	/* I/O queue pairs that the guest may have, 1 .. NVME_QUEUES - 1: what arena_bytes was asked for. */
 	unsigned io_queues;
+	/* Of BAR 0, at most NVME_BAR_BYTES, whose accesses reach the mediator; 0: all of these. */
+	uint32_t registers;
 	/* By namespace identifier less 1: the map of its blocks, or NULL where data is not touched. */
 	const struct disk_map *map[NVME_NAMESPACES];
 	/* Deallocation (Dataset Management) is acknowledged and not carried out. */

@@ -28,6 +28,7 @@ enum {
 #define NVME_CAP_MQES(cap)   ((uint32_t)(cap) & 0xffff) /* entries of a queue, less 1 */
 #define NVME_CAP_CQR         (1ull << 16)              /* queues must be contiguous */
 #define NVME_CAP_DSTRD(cap)  ((uint32_t)((cap) >> 32) & 0xf)
+#define NVME_CAP_DSTRD_BIT   32
 #define NVME_CAP_NSSRS       (1ull << 36)
 #define NVME_CAP_CSS         (0xffull << 37) /* command sets */
 #define NVME_CAP_CSS_NVM     (1ull << 37)

@@ -84,7 +84,9 @@ static uint32_t take_offset(struct input *in)
 
 	if (value < 0x80)
 		return value;
-	return value < 0xe0 ? NVME_DOORBELLS + (value - 0x80) / 4 * 4 : (uint32_t)take(in, 2) % 0x2100;
+	if (value < 0xe0)
+		return nvme_doorbell((value - 0x80) / 8, (value - 0x80) / 4 % 2, driver.stride);
+	return (uint32_t)take(in, 2) % 0x2100;
 }
 
 static void access_register(struct input *in, bool write)

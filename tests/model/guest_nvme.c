@@ -32,7 +32,7 @@ bool driver_enter(struct driver *d, unsigned queue, const struct nvme_command *c
 
 unsigned driver_doorbell(const struct driver *d, unsigned queue, bool completion)
 {
-	return (2 * queue + completion) << NVME_CAP_DSTRD(d->m->controller.cap);
+	return (2 * queue + completion) << d->stride;
 }
 
 uint32_t driver_write_memory(struct driver *d, unsigned queue, bool completion, uint32_t value)
@@ -58,8 +58,7 @@ bool driver_must_ring(struct driver *d, unsigned queue, bool completion, uint32_
 void driver_ring_register(struct driver *d, unsigned cpu, unsigned queue, bool completion, uint32_t value)
 {
 	d->rings++;
-	nvme_machine_write(
-		d->m, cpu, nvme_doorbell(queue, completion, NVME_CAP_DSTRD(d->m->controller.cap)), 4, value);
+	nvme_machine_write(d->m, cpu, nvme_doorbell(queue, completion, d->stride), 4, value);
 }
 
 static void ring(struct driver *d, unsigned cpu, unsigned queue, bool completion, uint32_t value)

@@ -56,6 +56,7 @@ struct driver {
 	struct nvme_machine *m;
 	struct driver_options options;
 	unsigned queues, completion; /* that there are, beside the admin's */
+	uint32_t stride;	     /* CAP.DSTRD, as it was told */
 	struct driver_queue sq[DRIVER_QUEUES], cq[DRIVER_QUEUES];
 	struct driver_request request[DRIVER_QUEUES][DRIVER_REQUESTS];
 	uint64_t doorbells, events;  /* the two pages of the doorbell buffer */

@@ -163,6 +163,7 @@ bool driver_begin(struct driver *d)
 {
 	if (!driver_enable(d, false))
 		return false;
+	d->stride = NVME_CAP_DSTRD(nvme_machine_read(d->m, 0, NVME_CAP, 8));
 	for (unsigned i = 0; i < DRIVER_QUEUES; i++)
 		d->sq[i].made = d->cq[i].made = !i;
 	memset(nvme_machine_pointer(d->m, d->doorbells), 0, PAGE);

@@ -157,6 +157,7 @@ static void take_over(struct nvme_machine *m, const struct nvme_machine_options 
 		.arena = m->bus.arena,
 		.arena_bytes = options->arena_bytes ? options->arena_bytes : nvme_arena_bytes(io_queues),
 		.io_queues = io_queues,
+		.registers = options->registers,
 		.map = {&m->map},
 		.drop_trim = options->drop_trim,
 	};

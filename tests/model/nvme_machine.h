@@ -30,6 +30,7 @@ struct nvme_machine_options {
 	unsigned device_queues; /* that the controller itself grants; 0: as many */
 	unsigned entries;    /* of a queue, at most; 0: 1024 */
 	unsigned stride;     /* CAP.DSTRD */
+	uint32_t registers;  /* of the BAR, that reach the mediator; 0: all */
 	uint8_t mdts;
 	bool contiguous; /* CAP.CQR */
 	bool pin;	 /* the interrupt is the pin */

@@ -111,6 +111,38 @@ static void registers(void **state)
 	stop(&f);
 }
 
+/* Each queue pair's doorbells in a line of their own, as far as there is room; the device's are where they are. */
+static void doorbell_lines(void **state)
+{
+	static const struct {
+		struct nvme_machine_options machine;
+		int stride; /* negative: it refuses */
+	} row[] = {
+		{{.io_queues = 2}, 3},
+		{{.io_queues = 2, .stride = 1}, 3},
+		{{.io_queues = 2, .stride = 5}, 3},
+		{{.io_queues = 16, .stride = 3}, 3},
+		{{.io_queues = 63, .device_queues = 16}, 3},
+		{{.io_queues = 64, .device_queues = 16}, 2},
+		{{.io_queues = 2, .registers = NVME_DOORBELLS + 0x40}, 1},
+		{{.io_queues = 2, .registers = NVME_DOORBELLS + 6 * 4}, 0},
+		{{.io_queues = 2, .registers = NVME_DOORBELLS + 5 * 4}, -1},
+		{{.io_queues = 2, .stride = 9}, -1},
+	};
+	const struct driver_options rings_in_memory = {.queues = 2, .doorbells = DRIVER_MEMORY};
+	struct nvme_fixture f;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		assert_int_equal(nvme_fixture_start(&f, &row[i].machine, i % 2 ? &rings_in_memory : NULL), row[i].stride >= 0);
+		if (row[i].stride >= 0) {
+			assert_int_equal(f.d.stride, row[i].stride);
+			assert_true(nvme_fixture_works(&f));
+		}
+		stop(&f);
+	}
+}
+
 /* Every opcode of both command sets that is not let through, with its status; the controller sees none of them. */
 static void refusals(void **state)
 {
@@ -575,6 +607,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_told),
 		cmocka_unit_test(registers),
+		cmocka_unit_test(doorbell_lines),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(features),
 		cmocka_unit_test(log_pages),

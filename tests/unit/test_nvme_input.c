@@ -78,7 +78,7 @@ static void admin_queues(void **state)
 			assert_true(nvme_machine_read(&f.m, 0, NVME_CSTS, 4) & NVME_CSTS_CFS);
 			assert_int_equal(f.m.controller.cc & NVME_CC_EN, 0);
 			put32(&f, NVME_DOORBELLS, 3);
-			put32(&f, NVME_DOORBELLS + 4, 1);
+			put32(&f, nvme_doorbell(0, 1, f.d.stride), 1);
 			/* What was written is what is read. */
 			assert_int_equal(nvme_machine_read(&f.m, 0, completion ? NVME_ACQ : NVME_ASQ, 8), bad[i]);
 		}
@@ -247,7 +247,7 @@ static void doorbells(void **state)
 						driver_write_memory(&f.d, queue, completion, values[i]);
 					nvme_machine_finish(&f.m);
 				}
-		for (uint32_t offset = NVME_DOORBELLS + 0x10; offset < 0x4000; offset += 4)
+		for (uint32_t offset = nvme_doorbell(2, 0, f.d.stride); offset < 0x4000; offset += 4)
 			put32(&f, offset, offset % 64);
 		for (unsigned size = 1; size <= 8; size *= 2)
 			for (uint32_t offset = NVME_DOORBELLS; offset < NVME_DOORBELLS + 64; offset++) {
@@ -343,7 +343,7 @@ static void enabling(void **state)
 			nvme_machine_read(&f.m, 0, NVME_CSTS, 4);
 			put32(&f, NVME_CC, values[second]);
 			for (unsigned i = 0; i < 3; i++) {
-				put32(&f, NVME_DOORBELLS + 8 * i, 5);
+				put32(&f, nvme_doorbell(i, 0, f.d.stride), 5);
 				nvme_machine_finish(&f.m);
 			}
 			stop(&f);
