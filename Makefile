@@ -26,6 +26,7 @@ SHARED_C  := hv/core/format.c hv/core/log_area.c hv/core/string.c hv/x86/libcryp
 UNIT_C  := $(wildcard tests/unit/test_*.c)
 MODEL_C := $(wildcard tests/model/*.c)
 FUZZ_C  := $(wildcard tests/fuzz/fuzz_*.c)
+LINES_C := $(wildcard tests/lines/*.c)
 UNITS   := $(patsubst tests/unit/%.c,%,$(UNIT_C))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(FUZZ_C))
 
@@ -162,7 +163,16 @@ $(B)/host/test_exit_%: $(B)/host/tests/unit/test_exit_%.o $(B)/host/libcore.a $(
 	@gcc $(HOST_CHECKS) -Wl,-T,tests/core/mediators.lds -o $@ $^ -lcmocka $(LIBCRYPTO) -lpthread
 $(B)/host/test_%: $(B)/host/tests/unit/test_%.o $(B)/host/libhost.a
 	@gcc $(HOST_CHECKS) -o $@ $< $(B)/host/libhost.a -lcmocka -lcapstone $(LIBARGON2) $(LIBCRYPTO) -lpthread
-.PRECIOUS: $(B)/host/%.o $(B)/tool/%.o $(B)/efi/%.o $(B)/hv/%.o $(B)/guest/%.o $(B)/%.so
+# Objects that tell each access of theirs to tests/lines.
+LINES_O := $(patsubst %.c,$(B)/lines/%.o,$(wildcard storage/nvme/*.c storage/crypt/*.c tests/model/nvme_lanes*.c) \
+	storage/volume/map.c installer/port.c tests/model/bus.c tests/model/nvme_io.c)
+$(B)/lines/%.o: %.c | $(B)/.deps
+	@mkdir -p $(@D)
+	@gcc $(filter-out $(HOST_CHECKS),$(HOST_CFLAGS)) -fno-builtin -fsanitize=thread -Wno-tsan --param=tsan-instrument-func-entry-exit=0 -c $< -o $@
+WRAPPED := memcpy memset aesni_xts_encrypt aesni_xts_decrypt
+$(B)/host/test_nvme_lines: $(B)/host/tests/unit/test_nvme_lines.o $(LINES_C:%.c=$(B)/host/%.o) $(LINES_O) $(B)/host/libhost.a
+	@gcc $(HOST_CHECKS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ -lcmocka $(LIBCRYPTO) -lpthread
+.PRECIOUS: $(B)/host/%.o $(B)/lines/%.o $(B)/tool/%.o $(B)/efi/%.o $(B)/hv/%.o $(B)/guest/%.o $(B)/%.so
 
 T ?=
 SELECTED_UNITS := $(if $(T),$(filter $(T) test_$(T),$(UNITS)),$(UNITS))
