@@ -7,6 +7,7 @@
 #define FEATURE_QUEUES       0x07
 #define CNS_NAMESPACE        0x00
 #define CNS_CONTROLLER       0x01
+#define AERL                 259 /* of Identify Controller */
 #define NOT_ABORTED          1u
 #define LOG_DWORDS(c)        ((uint64_t)(((c)->cdw10 >> 16 | (c)->cdw11 << 16)) + 1)
 
@@ -116,6 +117,32 @@ static void accept_abort(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot
 	slot->command.prp1 = slot->command.prp2 = 0;
 }
 
+/* One more than the device takes is answered by it at once, when nobody watches: so it is refused here. */
+static void accept_event(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot *slot)
+{
+	if (nvme->cq[0].events >= nvme->most_events) {
+		prepare_refusal(nvme, sq, slot, NVME_EVENT_LIMIT_EXCEEDED | NVME_DO_NOT_RETRY);
+		return;
+	}
+	slot->kind = NVME_SLOT_EVENT;
+	slot->waited_for = false;
+	slot->command.prp1 = slot->command.prp2 = 0;
+}
+
+/* Number of Queues: 65535, less 1, is not a number of queues (section 5.21.1.7). */
+static void accept_queues(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot *slot)
+{
+	uint32_t number = slot->command.cdw11;
+
+	if ((number & 0xffff) == 0xffff || number >> 16 == 0xffff) {
+		prepare_refusal(nvme, sq, slot, NVME_INVALID_FIELD | NVME_DO_NOT_RETRY);
+		return;
+	}
+	slot->kind = NVME_SLOT_QUEUES;
+	slot->command.cdw11 = queues_at_most(nvme, number);
+	slot->command.prp1 = slot->command.prp2 = 0;
+}
+
 bool admin_accept(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot *slot)
 {
 	uint16_t status;
@@ -135,13 +162,11 @@ bool admin_accept(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot *slot)
 		accept_doorbells(nvme, sq, slot);
 		return true;
 	case NVME_EVENT:
-		slot->kind = NVME_SLOT_EVENT;
-		slot->waited_for = false;
-		break;
+		accept_event(nvme, sq, slot);
+		return true;
 	case NVME_FEATURES:
-		slot->kind = NVME_SLOT_QUEUES;
-		slot->command.cdw11 = queues_at_most(nvme, slot->command.cdw11);
-		break;
+		accept_queues(nvme, sq, slot);
+		return true;
 	case NVME_PASS:
 		break;
 	default:
@@ -171,6 +196,7 @@ static void adjust(struct nvme *nvme, const struct nvme_slot *slot, uint8_t *dat
 {
 	switch (slot->command.cdw10 & 0xff) {
 	case CNS_CONTROLLER:
+		nvme->most_events = data[AERL] + 1u;
 		nvme_identify_controller_adjust(data);
 		break;
 	case CNS_NAMESPACE:

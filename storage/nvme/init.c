@@ -96,6 +96,7 @@ struct nvme *nvme_init(const struct nvme_config *config)
 	nvme->guest_stride = guest_stride(nvme);
 	nvme->cap ^= (uint64_t)(nvme->stride ^ nvme->guest_stride) << NVME_CAP_DSTRD_BIT;
 	nvme->junk = take(&arena, NVME_PAGE_BYTES);
+	nvme->most_events = NVME_ADMIN_ENTRIES;
 	for (unsigned id = 0; id < NVME_QUEUES; id++)
 		nvme->sq[id].cq = NVME_NO_QUEUE;
 	for (unsigned id = 0; id <= nvme->io_queues; id++)

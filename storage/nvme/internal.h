@@ -142,6 +142,7 @@ struct nvme {
 	uint32_t cc;       /* as the guest wrote it last */
 	uint32_t some_namespace; /* a protected one: commands that stand for others name it */
 	uint8_t *junk;     /* a page for data nobody wants */
+	uint32_t most_events; /* event requests at a time, as Identify told the guest */
 	/* By namespace identifier less 1: bytes of a block, as Identify told the guest; 0: it has not asked. */
 	uint16_t block[NVME_KNOWN_NAMESPACES];
 	/* The guest's Doorbell Buffer, or NULL; under the admin queues' lock, read without it. */

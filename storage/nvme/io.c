@@ -4,7 +4,7 @@
 
 #define DSM_DEALLOCATE  (1u << 2)
 #define DSM_RANGES(cdw) (((cdw) & 0xff) + 1)
-#define PROTECTION_INFO (0xfu << 26) /* CDW12: no format with metadata is let through */
+#define PROTECTION_INFO (0xfu << 26) /* CDW12: without meaning, for no format with metadata is let through */
 #define DIRECTIVE       (0xfu << 20) /* CDW12: directives are hidden */
 
 struct dsm_range {
@@ -62,7 +62,8 @@ static uint16_t examine(const struct nvme *nvme, struct nvme_slot *slot, struct 
 
 	if (!block)
 		return NVME_INVALID_NAMESPACE | NVME_DO_NOT_RETRY;
-	if (command->cdw12 & (PROTECTION_INFO | DIRECTIVE) || (uint64_t)blocks * block > NVME_MAX_BYTES)
+	command->cdw12 &= ~PROTECTION_INFO;
+	if (command->cdw12 & DIRECTIVE || (uint64_t)blocks * block > NVME_MAX_BYTES)
 		return NVME_INVALID_FIELD | NVME_DO_NOT_RETRY;
 	if (nvme_lba(command) > UINT64_MAX - blocks)
 		return NVME_LBA_OUT_OF_RANGE | NVME_DO_NOT_RETRY;

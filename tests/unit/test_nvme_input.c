@@ -217,13 +217,18 @@ static void lengths(void **state)
 				assert_int_not_equal(driver_do(&f.d, 1, &command, NULL), 0);
 		}
 	}
-	/* Bits of CDW12 that change what moves: protection information, directives. */
+	/* Bits of CDW12: directives are hidden, protection information means nothing where there is none. */
 	for (unsigned bit = 20; bit < 30; bit++) {
 		struct nvme_command command = driver_transfer(bit & 1, 1, 100, 8);
+		uint16_t status;
 
 		command.prp1 = f.buffer;
 		command.cdw12 |= 1u << bit;
-		driver_do(&f.d, 1, &command, NULL);
+		status = driver_do(&f.d, 1, &command, NULL);
+		if (bit < 24)
+			assert_int_equal(status, NVME_INVALID_FIELD | NVME_DO_NOT_RETRY);
+		if (bit >= 26)
+			assert_int_equal(status, 0);
 	}
 	assert_true(nvme_fixture_works(&f));
 	stop(&f);
