@@ -36,14 +36,14 @@ def _system(path, name, beneath, policy, options):
 
 
 @contextlib.contextmanager
-def booted(name, case, *, beneath, policy="", options=None, sector_bytes=512, data=None, disks=(), **machine):
+def booted(name, case, *, beneath, policy="", options=None, sector_bytes=512, data=None, bus="ahci", disks=(), **machine):
 	"""A machine on its way into the program `name`: its system disk on virtio, a protected data disk on port 0 of the
-	chipset's AHCI (bare it is there too, and stays locked), the passphrase typed. `data` is one that the case has
-	made and keeps; `disks` are further ones."""
+	chipset's AHCI or, where `bus` says so, on NVMe (bare it is there too, and stays locked), the passphrase typed.
+	`data` is one that the case has made and keeps; `disks` are further ones."""
 	label = f"{case}-{'beneath' if beneath else 'bare'}"
 	system = _system(setups.path(f"{label}-system"), name, beneath, policy, options or {})
 	own = data or setups.data_disk(f"{label}-data", DISK_MIB, sector_bytes)
-	with Machine(label, [Disk(system, bus="virtio", boot=True), Disk(own), *disks], **machine) as started:
+	with Machine(label, [Disk(system, bus="virtio", boot=True), Disk(own, bus=bus), *disks], **machine) as started:
 		if beneath:
 			setups.unlock(started)
 		yield started
