@@ -14,7 +14,7 @@ sys.path[:0] = [HERE]
 
 import guests   # noqa: E402
 import places   # noqa: E402
-from cases import hostile_guest  # noqa: E402
+from cases import hostile_guest, nvme_queues  # noqa: E402
 
 
 def _hostile(name, cpus, seed):
@@ -29,9 +29,14 @@ def _shootdown(name, cpus, seed):
 	guests.run("shootdown", name, beneath=True, cpus=cpus, options={"seed": seed, "seconds": 30}, seconds=120)
 
 
+def _queues(name, cpus, seed):
+	nvme_queues.drive(name, cpus, seconds=300, seed=seed, only="random", commands=100000)
+
+
 # What is run over and over: a name, the numbers of CPUs, and what does one run and raises when it fails.
 STRESS = {
 	"hostile": ((1, 4), _hostile),
+	"queues": ((1, 4), _queues),
 	"cpus": ((4,), _cpus),
 	"shootdown": ((4,), _shootdown),
 }

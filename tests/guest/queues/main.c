@@ -79,6 +79,10 @@ void guest_main(void)
 		life();
 		took("life", &since);
 	}
+	if (wanted("random") && option_number("commands", 0)) {
+		at_random(option_number("commands", 0));
+		took("random", &since);
+	}
 	controller_restart();
 	cq_make(&cqs[1], 64, 0);
 	sq_make(&sqs[1], 64, &cqs[1], 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A guest that drives the first NVMe controller by itself: queues of every shape
- * the specification allows, and what it forbids. Lines that it prints as `name = status` are what the controller says to one thing that is asked
+ * the specification allows, what it forbids, and both at random. Lines that it
+ * prints as `name = status` are what the controller says to one thing that is asked
  * of it; where that is not what NVM Express 1.4 specifies, the line ends with
  * "not" and the status that is. The case that runs it judges those; data that is
  * not what was written, and what is not answered at all, end the program.
@@ -155,6 +156,14 @@ void shapes(void);
 void refusals(void);
 void doorbells(void);
 void life(void);
+/* random.c: `commands` of every kind, on queues that come and go. */
+void at_random(uint64_t commands);
+/* random_io.c: memory for it; then a command of I/O. True where it must not succeed. */
+void random_io_begin(void);
+bool random_io(struct nvme_command *command);
+/* An address for data or for a queue: `*bad` is set where no device may be told that one. */
+uint64_t random_address(bool *bad);
+bool one_in(uint64_t n);
 
 /*
  * witness.c: transfers on the last pair of queues that must go on whatever the

@@ -130,3 +130,13 @@ def nvme_queues():
 	bare, beneath = drive("nvme-queues", 1, beneath=False), drive("nvme-queues", 1)
 	wrong = _unexplained(bare, beneath)
 	assert not wrong, "\n".join(wrong)
+
+
+@case("commands at random on NVMe queues that come and go, beside one whose data stays whole, one CPU", cost=4)
+def nvme_queues_random():
+	drive("nvme-queues-random", 1, only="random", commands=12000)
+
+
+@case("the same on four CPUs, one of which has the queue whose data stays whole", cost=4)
+def nvme_queues_random_cpus():
+	drive("nvme-queues-random-cpus", 4, only="random", commands=12000)
