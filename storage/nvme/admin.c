@@ -95,9 +95,11 @@ static void accept_doorbells(struct nvme *nvme, struct nvme_sq *sq, struct nvme_
 		status = NVME_INVALID_FIELD | NVME_DO_NOT_RETRY;
 	else if (!guest_memory(nvme, shadow, NVME_PAGE_BYTES) || !guest_memory(nvme, events, NVME_PAGE_BYTES))
 		status = NVME_DATA_TRANSFER_ERROR | NVME_DO_NOT_RETRY;
-	prepare_refusal(nvme, sq, slot, status);
-	if (status)
+	if (status) {
+		prepare_refusal(nvme, sq, slot, status);
 		return;
+	}
+	prepare_substitute(nvme, sq, slot, 0);
 	__atomic_store_n(&nvme->events, (uint32_t *)guest_memory(nvme, events, NVME_PAGE_BYTES), __ATOMIC_SEQ_CST);
 	__atomic_store_n(&nvme->shadow, (uint32_t *)guest_memory(nvme, shadow, NVME_PAGE_BYTES), __ATOMIC_SEQ_CST);
 }

@@ -45,8 +45,9 @@ static bool may_enable(struct nvme *nvme, uint32_t cc)
 static void enable(struct nvme *nvme, uint32_t cc)
 {
 	if (!may_enable(nvme, cc)) {
-		log_info("nvme: the guest enables what cannot be: CC %x, AQA %x, ASQ %llx, ACQ %llx", cc, nvme->aqa,
-			(unsigned long long)nvme->asq, (unsigned long long)nvme->acq);
+		if (nvme->failures++ < NVME_SAID_AT_MOST)
+			log_info("nvme: the guest enables what cannot be: CC %x, AQA %x, ASQ %llx, ACQ %llx", cc, nvme->aqa,
+				(unsigned long long)nvme->asq, (unsigned long long)nvme->acq);
 		nvme->life = NVME_FAILED;
 		return;
 	}

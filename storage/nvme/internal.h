@@ -25,6 +25,7 @@
 #define NVME_POOL_PAGES    288  /* of a submission queue: bounce memory and PRP lists */
 #define NVME_ADMIN_POOL_PAGES 160
 #define NVME_KNOWN_NAMESPACES 1024
+#define NVME_SAID_AT_MOST  16   /* log lines of what a guest can repeat, for each queue */
 #define NVME_NO_BLOCK      1    /* of a namespace that is not passed through */
 #define NVME_CACHE_LINE    64
 #define NVME_NO_PAGE       UINT16_MAX
@@ -140,6 +141,7 @@ struct nvme {
 	uint32_t aqa;
 	uint64_t asq, acq; /* the guest's */
 	uint32_t cc;       /* as the guest wrote it last */
+	uint32_t failures; /* that it enabled what cannot be */
 	uint32_t some_namespace; /* a protected one: commands that stand for others name it */
 	uint8_t *junk;     /* a page for data nobody wants */
 	uint32_t most_events; /* event requests at a time, as Identify told the guest */
@@ -243,9 +245,14 @@ uint16_t slot_of(struct nvme *nvme, uint16_t queue, uint16_t cid);
  * the device. The completion queue's lock is held.
  */
 void submit(struct nvme *nvme, struct nvme_sq *sq, struct cipher_scope *scope);
-/* A command that the guest gets `status` for, without a log line or with one; another is sent in its place. */
+/*
+ * refusal.c: a command that the guest gets `status` for; another is sent in its place. Without a log line; with one,
+ * for a reason that the status tells; with a clause of its own. A queue's first refusals are said.
+ */
 void prepare_substitute(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot *slot, uint16_t status);
 void prepare_refusal(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot *slot, uint16_t status);
+void prepare_refusal_since(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot *slot, uint16_t status,
+	const char *why);
 
 /*
  * io.c and admin.c: make the slot and the device's command of one of the guest's.

@@ -116,7 +116,8 @@ static bool accept_bounced(struct nvme *nvme, struct nvme_sq *sq, struct nvme_sl
 	buffer_of_pages(nvme, pages, &from);
 	nvme_transform(map, true, nvme_lba(&slot->command), nvme_lbas(&slot->command), &from, &to, scope);
 	if (disk_map_pinned(map, nvme_lba(&slot->command), nvme_lbas(&slot->command)) && !keeps_pins(map, slot, &to))
-		prepare_refusal(nvme, sq, slot, NVME_NAMESPACE_WRITE_PROTECTED | NVME_DO_NOT_RETRY);
+		prepare_refusal_since(nvme, sq, slot, NVME_NAMESPACE_WRITE_PROTECTED | NVME_DO_NOT_RETRY,
+			"a protected entry of the partition table, or the table's place, would change");
 	return true;
 }
 
@@ -130,10 +131,13 @@ static bool accept_write(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot
 	bool bounced = map && !status &&
 		       (disk_map_touches(map, lba, blocks, SECTOR_CIPHERTEXT) || disk_map_pinned(map, lba, blocks));
 
-	if (map && !status && disk_map_touches(map, lba, blocks, SECTOR_GUARDED))
-		status = NVME_NAMESPACE_WRITE_PROTECTED | NVME_DO_NOT_RETRY;
 	if (status) {
 		prepare_refusal(nvme, sq, slot, status);
+		return true;
+	}
+	if (map && disk_map_touches(map, lba, blocks, SECTOR_GUARDED)) {
+		prepare_refusal_since(nvme, sq, slot, NVME_NAMESPACE_WRITE_PROTECTED | NVME_DO_NOT_RETRY,
+			"the header of a volume would be written");
 		return true;
 	}
 	if (!(bounced ? accept_bounced(nvme, sq, slot, map, &pages, scope) : prps_of_guest(nvme, sq, slot, &pages)))
@@ -178,7 +182,8 @@ static bool accept_trim(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot 
 	if (deallocates && nvme->drop_trim)
 		prepare_substitute(nvme, sq, slot, 0);
 	else if (deallocates && !harmless(map_of(nvme, slot->command.nsid), (struct dsm_range *)to.page[0], count))
-		prepare_refusal(nvme, sq, slot, NVME_NAMESPACE_WRITE_PROTECTED | NVME_DO_NOT_RETRY);
+		prepare_refusal_since(nvme, sq, slot, NVME_NAMESPACE_WRITE_PROTECTED | NVME_DO_NOT_RETRY,
+			"the header of a volume or the partition table would be deallocated");
 	return true;
 }
 

@@ -2,39 +2,6 @@
 /* From the guest's submission queue to the device's. */
 #include "storage/nvme/internal.h"
 
-#define GET_ARBITRATION 0x01
-#define SAID_AT_MOST    64
-
-/*
- * What stands in a refused command's place moves no data of the guest's and ends
- * well: one block into a page of ours, or a feature that every controller has. So
- * the device's own completion and interrupt bring the guest its status.
- */
-void prepare_refusal(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot *slot, uint16_t status)
-{
-	uint8_t opcode = slot->command.opcode;
-
-	if (status && sq->statistics.refused++ < SAID_AT_MOST)
-		log_info("nvme: queue %u: command %x refused, status %x", sq->id, opcode, status >> 1);
-	prepare_substitute(nvme, sq, slot, status);
-}
-
-void prepare_substitute(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot *slot, uint16_t status)
-{
-	memset(&slot->command, 0, sizeof(slot->command));
-	slot->kind = NVME_SLOT_REFUSED;
-	slot->status = status;
-	slot->waited_for = true;
-	if (sq->id) {
-		slot->command.opcode = NVME_READ_OPCODE;
-		slot->command.nsid = nvme->some_namespace;
-		slot->command.prp1 = bus_address(nvme, nvme->junk);
-	} else {
-		slot->command.opcode = NVME_GET_FEATURES;
-		slot->command.cdw10 = GET_ARBITRATION;
-	}
-}
-
 /* Reads the guest's next entry, once. */
 static void begin(struct nvme_sq *sq, struct nvme_slot *slot)
 {

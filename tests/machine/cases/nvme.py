@@ -40,7 +40,7 @@ def nvme_trim():
 
 @case("the guest cannot change the partition table of an NVMe disk where the volume stands; elsewhere it can", cost=2)
 def nvme_pins():
-	checks.partition_table("nvme-pins", r"command 1 refused, status 4020", bus="nvme")
+	checks.partition_table("nvme-pins", r"command 1 refused, status 4020: a protected entry of the partition table", bus="nvme")
 
 
 @case("an unchanged Debian runs from its encrypted root on NVMe, two CPUs", cost=9)
