@@ -65,6 +65,11 @@ uint16_t nvme_interrupts_write(struct nvme_interrupts *interrupts, uint32_t offs
 	return NVME_NO_VECTOR;
 }
 
+void nvme_interrupts_written(struct nvme_interrupts *interrupts, uint16_t vector)
+{
+	__atomic_store_n(&interrupts->sent[vector].address, interrupts->message[vector].address, __ATOMIC_SEQ_CST);
+}
+
 /* A table that is not followed may send any vector anywhere. */
 static bool is_known(const struct nvme_interrupts *interrupts, uint16_t vector)
 {
@@ -85,9 +90,13 @@ static struct msix_message message_of(const struct nvme_interrupts *interrupts, 
 
 uint64_t nvme_interrupts_cpus(const struct nvme_interrupts *interrupts, uint16_t vector)
 {
+	uint64_t cpus = 0;
+
 	if (!is_known(interrupts, vector))
 		return vcpu_count < 64 ? (1ull << vcpu_count) - 1 : UINT64_MAX;
-	return lapic_message_cpus(message_of(interrupts, vector).address);
+	if (interrupts->msix_on)
+		cpus = lapic_message_cpus(__atomic_load_n(&interrupts->sent[vector].address, __ATOMIC_SEQ_CST));
+	return cpus | lapic_message_cpus(message_of(interrupts, vector).address);
 }
 
 void nvme_interrupts_raise(const struct nvme_interrupts *interrupts, uint16_t vector)

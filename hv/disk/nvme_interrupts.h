@@ -22,15 +22,21 @@ struct nvme_interrupts {
 	struct msix_message {
 		uint64_t address;
 		uint32_t data;
-	} message[NVME_QUEUES];
+	} message[NVME_QUEUES], sent[NVME_QUEUES]; /* as the guest wrote them; as the device has them */
 };
 
 /* Finds the capabilities. Init only. */
 void nvme_interrupts_init(struct nvme_interrupts *interrupts);
 /* Reads MSI, and what is on, from the capabilities. */
 void nvme_interrupts_update(struct nvme_interrupts *interrupts);
-/* The guest writes 4 bytes of the table. The vector that goes elsewhere from now on, or NVME_NO_VECTOR. */
+/*
+ * The guest writes 4 bytes of the table: before the device has them. The vector that
+ * goes elsewhere, or NVME_NO_VECTOR; until nvme_interrupts_written its interrupts
+ * may come to the CPUs of both places.
+ */
 uint16_t nvme_interrupts_write(struct nvme_interrupts *interrupts, uint32_t offset, uint32_t value);
+/* The device has been written. */
+void nvme_interrupts_written(struct nvme_interrupts *interrupts, uint16_t vector);
 
 /* As in struct nvme_env, with the interrupts as context's. */
 bool nvme_interrupts_is_message(const struct nvme_interrupts *interrupts, uint16_t vector);

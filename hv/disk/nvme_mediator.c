@@ -122,6 +122,8 @@ static void table_write(struct controller *controller, uint32_t offset, uint32_t
 	if (vector != NVME_NO_VECTOR)
 		nvme_vector_moves(controller->nvme, vector);
 	reg_write(controller, offset, value);
+	if (vector != NVME_NO_VECTOR)
+		nvme_interrupts_written(&controller->interrupts, vector);
 }
 
 static void hook_write(void *context, uint64_t offset, unsigned size, uint64_t value)
