@@ -108,13 +108,14 @@ static void accept_doorbells(struct nvme *nvme, struct nvme_sq *sq, struct nvme_
 static void accept_abort(struct nvme *nvme, struct nvme_sq *sq, struct nvme_slot *slot)
 {
 	uint16_t queue = (uint16_t)slot->command.cdw10, cid = (uint16_t)(slot->command.cdw10 >> 16);
-	uint16_t number = queue < NVME_QUEUES ? slot_of(nvme, queue, cid) : NVME_NO_SLOT;
+	uint16_t number = queue <= nvme->io_queues ? slot_hold(nvme, queue, cid) : NVME_NO_SLOT;
 
 	if (number == NVME_NO_SLOT) {
 		prepare_substitute(nvme, sq, slot, 0);
 		slot->result = NOT_ABORTED;
 		return;
 	}
+	slot->kind = NVME_SLOT_ABORT;
 	slot->command.cdw10 = (uint32_t)number << 16 | queue;
 	slot->command.prp1 = slot->command.prp2 = 0;
 }
@@ -241,6 +242,9 @@ void admin_complete(struct nvme *nvme, struct nvme_slot *slot, struct nvme_compl
 	case NVME_SLOT_QUEUES:
 		if (good)
 			entry->result = queues_at_most(nvme, entry->result);
+		break;
+	case NVME_SLOT_ABORT:
+		slot_release(nvme, (uint16_t)slot->command.cdw10, (uint16_t)(slot->command.cdw10 >> 16));
 		break;
 	case NVME_SLOT_CREATE:
 	case NVME_SLOT_DELETE:

@@ -135,7 +135,7 @@ static struct nvme_slot *slot_named(struct nvme *nvme, const struct nvme_cq *cq,
 {
 	struct nvme_sq *sq = &nvme->sq[entry->sq_id < NVME_QUEUES ? entry->sq_id : 0];
 	bool known = entry->sq_id < NVME_QUEUES && (sq->state == NVME_QUEUE_LIVE || sq->state == NVME_QUEUE_DELETING) &&
-		     sq->cq == cq->id && entry->cid + 1u < sq->entries && sq->slot[entry->cid].kind != NVME_SLOT_FREE;
+		     sq->cq == cq->id && entry->cid + 1u < sq->entries && slot_is_out(&sq->slot[entry->cid]);
 
 	return known ? &sq->slot[entry->cid] : NULL;
 }

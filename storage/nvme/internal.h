@@ -55,11 +55,14 @@ enum nvme_slot_kind {
 	NVME_SLOT_EVENT,    /* asynchronous event request */
 	NVME_SLOT_CREATE,   /* queues come and go when the device says so */
 	NVME_SLOT_DELETE,
+	NVME_SLOT_ABORT,    /* its number names another slot, which it holds until it ends */
+	NVME_SLOT_HELD,     /* free but for that */
 };
 
 struct nvme_slot {
 	uint8_t kind;
 	bool waited_for; /* counted in in_flight */
+	uint8_t holds;   /* Aborts of the device's that name it */
 	uint16_t cid;    /* the guest's */
 	uint16_t status; /* of NVME_SLOT_REFUSED */
 	uint16_t next;   /* free slots */
@@ -187,6 +190,12 @@ static inline uint32_t namespace_block(const struct nvme *nvme, uint32_t nsid)
 	return block == NVME_NO_BLOCK ? 0 : block;
 }
 
+/* Whether a command is in it. */
+static inline bool slot_is_out(const struct nvme_slot *slot)
+{
+	return slot->kind != NVME_SLOT_FREE && slot->kind != NVME_SLOT_HELD;
+}
+
 /* Whether a message tells the guest of completions: else it polls, or a pin does, which we cannot raise. */
 static inline bool announced(const struct nvme *nvme, const struct nvme_cq *cq)
 {
@@ -237,8 +246,14 @@ void cq_open(struct nvme *nvme, uint16_t id, uint32_t device_entries);
 void sq_close(struct nvme *nvme, struct nvme_sq *sq);
 void cq_close(struct nvme *nvme, struct nvme_cq *cq);
 void slot_give(struct nvme_sq *sq, uint16_t number);
-/* Of the command that the guest knows as `cid`; NVME_NO_SLOT when it is not with the device. Admin lock held. */
-uint16_t slot_of(struct nvme *nvme, uint16_t queue, uint16_t cid);
+/*
+ * hold.c: the slot of the command that the guest knows as `cid`; NVME_NO_SLOT when it is not with the device. Its
+ * number is not used for another command before it is released. Admin lock held.
+ */
+uint16_t slot_hold(struct nvme *nvme, uint16_t queue, uint16_t cid);
+void slot_release(struct nvme *nvme, uint16_t queue, uint16_t number);
+/* The device has forgotten what held. Admin lock held, no queue is there. */
+void slots_release(struct nvme *nvme);
 
 /*
  * submit.c: takes commands of the guest's as far as slots and memory go, and tells

@@ -2,15 +2,18 @@
 /* Queues of the guest's and ours beside them: opened, closed. */
 #include "storage/nvme/internal.h"
 
+/* A ring is never full: one slot less than it has entries. Those that an Abort still names are left out. */
 static void slots_reset(struct nvme_sq *sq)
 {
-	/* A ring is never full: one slot less than it has entries. */
-	for (uint32_t i = 0; i + 1 < sq->entries; i++) {
-		sq->slot[i].kind = NVME_SLOT_FREE;
-		sq->slot[i].next = i + 2 < sq->entries ? (uint16_t)(i + 1) : NVME_NO_SLOT;
-	}
-	sq->free_slot = 0;
+	sq->free_slot = NVME_NO_SLOT;
 	sq->used = 0;
+	for (uint32_t i = sq->entries - 1; i-- > 0;) {
+		sq->slot[i].kind = sq->slot[i].holds ? NVME_SLOT_HELD : NVME_SLOT_FREE;
+		if (sq->slot[i].holds)
+			continue;
+		sq->slot[i].next = sq->free_slot;
+		sq->free_slot = (uint16_t)i;
+	}
 }
 
 void slot_give(struct nvme_sq *sq, uint16_t number)
@@ -18,10 +21,12 @@ void slot_give(struct nvme_sq *sq, uint16_t number)
 	struct nvme_slot *slot = &sq->slot[number];
 
 	pages_give(&sq->pool, slot->pages);
-	slot->kind = NVME_SLOT_FREE;
+	sq->used--;
+	slot->kind = slot->holds ? NVME_SLOT_HELD : NVME_SLOT_FREE;
+	if (slot->holds)
+		return;
 	slot->next = sq->free_slot;
 	sq->free_slot = number;
-	sq->used--;
 }
 
 void sq_open(struct nvme *nvme, uint16_t id, uint16_t cq, uint32_t device_entries)
@@ -58,7 +63,7 @@ void sq_close(struct nvme *nvme, struct nvme_sq *sq)
 	struct nvme_cq *cq = &nvme->cq[sq->cq];
 
 	for (uint16_t i = 0; sq->used && i + 1u < sq->entries; i++)
-		if (sq->slot[i].kind != NVME_SLOT_FREE) {
+		if (slot_is_out(&sq->slot[i])) {
 			cq->in_flight -= sq->slot[i].waited_for;
 			cq->events -= !sq->slot[i].waited_for;
 			slot_give(sq, i);
@@ -92,25 +97,5 @@ void queues_close(struct nvme *nvme)
 		if (id)
 			port_unlock(&cq->lock);
 	}
-}
-
-static uint16_t find(const struct nvme_sq *sq, uint16_t cid)
-{
-	for (uint16_t i = 0; sq->state == NVME_QUEUE_LIVE && i + 1u < sq->entries; i++)
-		if (sq->slot[i].kind != NVME_SLOT_FREE && sq->slot[i].cid == cid)
-			return i;
-	return NVME_NO_SLOT;
-}
-
-uint16_t slot_of(struct nvme *nvme, uint16_t queue, uint16_t cid)
-{
-	struct nvme_sq *sq = &nvme->sq[queue];
-	uint16_t number;
-
-	if (!queue || sq->state != NVME_QUEUE_LIVE)
-		return find(sq, cid);
-	port_lock(&nvme->cq[sq->cq].lock);
-	number = find(sq, cid);
-	port_unlock(&nvme->cq[sq->cq].lock);
-	return number;
+	slots_release(nvme);
 }

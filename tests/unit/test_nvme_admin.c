@@ -492,6 +492,104 @@ static void aborts(void **state)
 	stop(&f);
 }
 
+static void enter_read(struct nvme_fixture *f, uint16_t cid)
+{
+	struct nvme_command command = driver_transfer(false, 1, LAYOUT_A_FIRST, 8);
+
+	command.cid = cid;
+	command.prp1 = f->buffer;
+	assert_true(driver_enter(&f->d, 1, &command));
+	driver_ring(&f->d, 0, 1);
+}
+
+static void enter_abort(struct nvme_fixture *f, uint16_t cid, uint16_t of)
+{
+	const struct nvme_command command = {.opcode = ABORT, .cid = cid, .cdw10 = 1 | (uint32_t)of << 16};
+
+	assert_true(driver_enter(&f->d, 0, &command));
+	driver_ring(&f->d, 0, 0);
+}
+
+/* What the device has of the admin queue, and nothing else, is carried out. */
+static void complete_admin(struct nvme_fixture *f)
+{
+	for (int index; (index = controller_fetch(&f->m.controller, 0)) >= 0;)
+		assert_true(controller_post(&f->m.controller, (unsigned)index));
+	nvme_machine_interrupts(&f->m);
+}
+
+/* An Abort is late: the command that it names has ended, and another one has come. That one is not aborted. */
+static void late_aborts(void **state)
+{
+	(void)state;
+	for (unsigned entries = 2; entries < 5; entries++)
+		for (unsigned aborts = 1; aborts < 3; aborts++) {
+			const struct driver_options options = {.queues = 1, .entries = entries, .completion_entries = 16};
+			struct nvme_fixture f;
+
+			assert_true(nvme_fixture_start(&f, NULL, &options));
+			enter_read(&f, 40);
+			for (uint16_t i = 0; i < aborts; i++)
+				enter_abort(&f, 90 + i, 40);
+			assert_true(controller_post(&f.m.controller, (unsigned)controller_fetch(&f.m.controller, 1)));
+			nvme_machine_interrupts(&f.m);
+			assert_true(f.d.request[1][40].done);
+			enter_read(&f, 41);
+			/* Where there is no other number it waits for the Aborts. */
+			assert_int_equal(controller_fetch(&f.m.controller, 1) < 0, entries == 2);
+			complete_admin(&f);
+			nvme_machine_finish(&f.m);
+			assert_true(f.d.request[1][41].done);
+			assert_int_equal(f.d.request[1][41].status, 0);
+			for (unsigned i = 0; i < aborts; i++)
+				assert_int_equal(f.d.request[0][90 + i].result, 1);
+			/* Every number is there again. */
+			for (uint16_t i = 0; i + 1u < entries; i++)
+				enter_read(&f, 50 + i);
+			for (unsigned i = 0; i + 1 < entries; i++)
+				assert_true(controller_fetch(&f.m.controller, 1) >= 0);
+			nvme_machine_finish(&f.m);
+			assert_true(nvme_fixture_works(&f));
+			stop(&f);
+		}
+}
+
+/* The queue goes while an Abort is out, and comes again smaller or larger; or all of it is reset. */
+static void aborts_that_outlive(void **state)
+{
+	static const unsigned sizes[] = {2, 3, 9};
+
+	(void)state;
+	for (unsigned size = 0; size < 3; size++)
+		for (unsigned reset = 0; reset < 2; reset++) {
+			const struct driver_options options = {.queues = 1, .entries = 4, .completion_entries = 16};
+			struct nvme_fixture f;
+
+			assert_true(nvme_fixture_start(&f, NULL, &options));
+			enter_read(&f, 40);
+			enter_read(&f, 41);
+			enter_abort(&f, 90, 41);
+			nvme_machine_finish(&f.m);
+			enter_read(&f, 42);
+			enter_abort(&f, 91, 42);
+			if (reset) {
+				assert_true(driver_begin(&f.d));
+			} else {
+				f.d.sq[1].entries = sizes[size];
+				assert_int_equal(driver_delete_sq(&f.d, 1), 0);
+				forget_requests(&f, 1);
+				assert_int_equal(driver_create_sq(&f.d, 1), 0);
+			}
+			for (uint16_t i = 0; i + 1u < f.d.sq[1].entries; i++)
+				enter_read(&f, 50 + i);
+			for (unsigned i = 0; i + 1 < f.d.sq[1].entries; i++)
+				assert_true(controller_fetch(&f.m.controller, 1) >= 0);
+			nvme_machine_finish(&f.m);
+			assert_true(nvme_fixture_works(&f));
+			stop(&f);
+		}
+}
+
 /* Resets in every state of affairs, and the shutdown notification. */
 static void resets(void **state)
 {
@@ -622,6 +720,8 @@ int main(void)
 		cmocka_unit_test(deleted_in_flight),
 		cmocka_unit_test(events),
 		cmocka_unit_test(aborts),
+		cmocka_unit_test(late_aborts),
+		cmocka_unit_test(aborts_that_outlive),
 		cmocka_unit_test(resets),
 		cmocka_unit_test(reset_meanwhile),
 		cmocka_unit_test(quiesced),
