@@ -24,7 +24,7 @@ CORE_C    := $(filter-out $(PURE_C) hv/core/string.c hv/x86/libcrypto_port.c,$(H
 SHARED_C  := hv/core/format.c hv/core/log_area.c hv/core/string.c hv/x86/libcrypto_port.c
 
 UNIT_C  := $(wildcard tests/unit/test_*.c)
-MODEL_C := $(wildcard tests/model/*.c)
+MODEL_C := $(wildcard tests/model/*.c tests/model/*/*.c)
 FUZZ_C  := $(wildcard tests/fuzz/fuzz_*.c)
 LINES_C := $(wildcard tests/lines/*.c)
 UNITS   := $(patsubst tests/unit/%.c,%,$(UNIT_C))
