@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured, each as a function of running machines. CPU seconds are the emulator's own (user and system):
 on a shared host they say more than the clock does."""
+import contextlib
 import json
 import os
 import statistics
+import subprocess
 import sys
+import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests", "machine"))
 
@@ -37,7 +41,26 @@ JOBS = [
 ]
 
 FIO = (f"fio --name=job --filename={DEVICE} --direct=1 --ioengine=libaio --norandommap --randrepeat=0 --size=240m "
-	"--output-format=json --output=/tmp/fio.json")
+	"--output-format=json --output=/tmp/fio.json --group_reporting")
+
+
+class Place:
+	"""Where a disk under test hangs: its keys begin with the name. With several CPUs each has a fio job of its own.
+	With `latency_ms` the disk takes as long for each command."""
+
+	def __init__(self, name, what, bus, cpus=1, latency_ms=0):
+		self.name, self.what, self.bus, self.cpus, self.latency_ms = name, what, bus, cpus, latency_ms
+
+	def fio(self):
+		jobs = f" --numjobs={self.cpus} --cpus_allowed=0-{self.cpus - 1} --cpus_allowed_policy=split"
+		return FIO + jobs * (self.cpus > 1)
+
+
+AHCI = Place("ahci", "AHCI, one CPU", "ahci")
+NVME = Place("nvme", "NVMe, one CPU", "nvme")
+NVME_4 = Place("nvme4", "NVMe, four CPUs", "nvme", cpus=4)
+NVME_SLOW = Place("nvme-slow", "NVMe, one CPU, a disk that takes 3 ms for a command", "nvme", latency_ms=3)
+PLACES = (AHCI, NVME, NVME_4, NVME_SLOW)
 
 
 def fill(path):
@@ -48,34 +71,80 @@ def fill(path):
 	return path
 
 
-def machines():
-	"""The three variants: name → an unstarted machine's context. All have the disk under test alone on the chipset's
-	HBA and a small disk on a second one; that one is protected beneath, so that underseal runs in `unprotected` too."""
+@contextlib.contextmanager
+def delayed(path, milliseconds):
+	"""The image, served by a process that lets each command wait for so long, 64 of them at the same time."""
+	with tempfile.TemporaryDirectory() as directory:
+		socket = f"{directory}/socket"
+		server = subprocess.Popen(["nbdkit", "--foreground", "--exit-with-parent", "--unix", socket, "--threads", "64",
+			"--filter=delay", "file", path, f"rdelay={milliseconds}ms", f"wdelay={milliseconds}ms"])
+		try:
+			while not os.path.exists(socket):
+				if server.poll() is not None:
+					raise RuntimeError(f"nbdkit ended with status {server.returncode}")
+				time.sleep(0.05)
+			yield f"nbd+unix:///?socket={socket}"
+		finally:
+			server.kill()
+			server.wait()
+
+
+@contextlib.contextmanager
+def _machine(place, name, disk):
+	"""The disk under test is alone on the first controller; a small one on another is protected beneath, so that
+	underseal runs where the disk under test is unprotected, too."""
+	name, beneath = f"bench-{place.name}-{name}", name != "bare"
+	served = delayed(disk, place.latency_ms) if place.latency_ms else contextlib.nullcontext(disk)
+	other = setups.data_disk(f"{name}-other", 32, 512 * beneath)
+	with served as path:
+		disks = [Disk(path, bus=place.bus), Disk(other, bus=place.bus, controller=1)]
+		with setups.quick(name, disks, beneath=beneath, policy="icr=fast\n", cpus=place.cpus) as machine:
+			name_device(machine, place)
+			yield machine
+			machine.kill()
+	os.unlink(other)
+	os.unlink(disk)
+
+
+def machines(place):
+	"""The three variants: name → an unstarted machine's context, whose guest comes to its shell."""
 	noise = fill(setups.path("bench-noise"))
-	def variant(name, beneath, sector_bytes):
-		disks = [Disk(setups.data_disk(f"bench-{name}-data", DATA_MIB, sector_bytes, noise)),
-			Disk(setups.data_disk(f"bench-{name}-other", 32, 512 if beneath else 0), controller=1)]
-		return setups.quick(f"bench-{name}", disks, beneath=beneath, policy="icr=fast\n")
-	made = {"bare": variant("bare", False, 0), "unprotected": variant("unprotected", True, 0),
-		"encrypted": variant("encrypted", True, 512)}
+	def variant(name, sector_bytes):
+		return _machine(place, name, setups.data_disk(f"bench-{place.name}-{name}-data", DATA_MIB, sector_bytes, noise))
+	made = {"bare": variant("bare", 0), "unprotected": variant("unprotected", 0), "encrypted": variant("encrypted", 512)}
 	os.unlink(noise)
 	return made
 
 
-def name_device(machine):
+def name_device(machine, place):
 	"""Gives the disk under test a name that does not depend on the order of discovery."""
-	machine.run("ln -s /dev/$(basename /sys/bus/pci/devices/0000:00:1f.2/ata*/host*/target*/*/block/*)1 " + DEVICE)
+	if place.bus == "nvme":
+		machine.run("until grep -l nvme0 /sys/class/nvme/*/serial && [ -b /dev/nvme0n1p1 ] && [ -b /dev/nvme1n1p1 ]; do sleep 1; "
+			f"done; ln -s /dev/$(basename $(dirname $(grep -l nvme0 /sys/class/nvme/*/serial)))n1p1 {DEVICE}")
+	else:
+		machine.run("ln -s /dev/$(basename /sys/bus/pci/devices/0000:00:1f.2/ata*/host*/target*/*/block/*)1 " + DEVICE)
 
 
-def fio(machine, job, seconds=2):
-	"""(IOPS, host CPU microseconds per I/O), counted between fio's own start and end of I/O."""
-	machine.begin(f"{FIO} {job.words} --runtime={seconds} --time_based "
+class LostRing(Exception):
+	"""The guest waited for a command that its device never saw."""
+
+
+def fio(machine, place, job, seconds=2):
+	"""(IOPS, host CPU microseconds per I/O), counted between fio's own start and end of I/O. LostRing when QEMU's
+	shadow doorbells have lost one, which takes the guest half a minute to notice."""
+	timeouts = "dmesg | grep -c 'nvme.*timeout' || true"
+	before = machine.run(timeouts)
+	machine.begin(f"{place.fio()} {job.words} --runtime={seconds} --time_based "
 		"--exec_prerun=/tools/bin/mark.sh --exec_postrun=/tools/bin/mark.sh && cat /tmp/fio.json")
-	machine.wait(r"\[mark\]")
+	for _ in range(place.cpus):
+		machine.wait(r"\[mark\]")
 	start = machine.cpu_seconds()
-	machine.wait(r"\[mark\]", 10)
+	for _ in range(place.cpus):
+		machine.wait(r"\[mark\]", 30)
 	used = machine.cpu_seconds() - start
 	side = _side(machine.finish(), job)
+	if machine.run(timeouts) != before:
+		raise LostRing
 	return side["iops"], used / side["total_ios"] * 1e6
 
 
@@ -84,13 +153,13 @@ def _side(output, job):
 	return json.loads(text)["jobs"][0]["write" if job.writes else "read"]
 
 
-def exits_per_io(machine, job):
+def exits_per_io(machine, place, job):
 	"""Exits of a run of many I/Os less those of a run of one, so that starting fio does not count."""
 	def count(ios):
 		before = setups.exits(machine)
-		machine.run(f"{FIO} {job.words} --number_ios={ios}", 30)
+		machine.run(f"{place.fio()} {job.words} --number_ios={ios}", 60)
 		return setups.exits_between(before, setups.exits(machine))
-	return (count(COUNTED_IOS + 1) - count(1)) / COUNTED_IOS
+	return (count(COUNTED_IOS + 1) - count(1)) / COUNTED_IOS / place.cpus
 
 
 def idle_exits(machine):
