@@ -111,6 +111,7 @@ struct vcpu {
 	uint64_t counter[EXIT_REASONS];
 	uint64_t counter_extra[EXTRA_COUNTERS];
 	uint64_t exits;
+	uint64_t switch_ticks; /* TSC ticks that entering the guest and leaving it takes at least, as seen so far */
 	struct exit_record record[EXITS_KEPT]; /* exit n at n % EXITS_KEPT */
 
 	uint64_t stack_guard;

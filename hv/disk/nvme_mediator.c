@@ -20,6 +20,7 @@
 #define BAR_64          4u
 #define PAGE            4096ull
 #define PATIENCE        (1ull << 24) /* TSC ticks: some milliseconds, for a queue that nothing announces */
+#define EXIT_COSTS      8 /* times what a switch takes: caches and translations have to be filled again */
 
 static struct controller {
 	struct nvme *nvme;
@@ -89,6 +90,15 @@ static bool wait(void *context, uint64_t *since)
 		*since = rdtsc();
 	cpu_pause();
 	return rdtsc() - *since < PATIENCE;
+}
+
+static bool linger(void *context, uint64_t *since)
+{
+	(void)context;
+	if (!*since)
+		*since = rdtsc();
+	cpu_pause();
+	return rdtsc() - *since < EXIT_COSTS * this_vcpu()->switch_ticks;
 }
 
 /* ---- the guest's accesses ------------------------------------------------------------------------------ */
@@ -253,7 +263,7 @@ static int take_over(struct controller *controller)
 	config.arena_bytes = nvme_arena_bytes(config.io_queues);
 	config.arena = memory_take(config.arena_bytes, PAGE);
 	controller->env = (struct nvme_env){controller, reg_read, reg_write, disk_guest_ram, disk_bus_address, watch,
-		unwatch, is_message, raise, wait};
+		unwatch, is_message, raise, wait, linger};
 	controller->hook = (struct mmio_hook){.name = "nvme", .context = controller, .read = hook_read,
 		.write = hook_write};
 	if (pci_read(controller->bus, controller->device, controller->function, PCI_COMMAND) & PCI_COMMAND_MEMORY)

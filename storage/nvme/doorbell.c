@@ -9,6 +9,8 @@
 #define QUIET_DEPTH 4
 #define LOOKS       8
 
+#define MOST_IN_VAIN 7 /* then one doorbell in 128 is lingered at */
+
 static bool is_live(const struct nvme *nvme, const struct nvme_cq *cq)
 {
 	return nvme->life == NVME_ENABLED && (cq->state == NVME_QUEUE_LIVE || cq->state == NVME_QUEUE_DELETING);
@@ -117,6 +119,38 @@ static void wait_for(struct nvme *nvme, struct nvme_cq *cq)
 		visit(nvme, cq);
 }
 
+static bool answered(const struct nvme_cq *cq)
+{
+	uint32_t head = __atomic_load_n(&cq->device_head, __ATOMIC_RELAXED);
+	uint16_t status = __atomic_load_n(&cq->completions[head].status, __ATOMIC_ACQUIRE);
+
+	return (status & 1) == __atomic_load_n(&cq->device_phase, __ATOMIC_RELAXED);
+}
+
+/*
+ * A command that ends in less time than it takes to leave and to come back is waited
+ * for: its interrupt then finds no CPU watched, and is no exit. Where that was in
+ * vain, fewer and fewer doorbells are tried. What is read without the lock here
+ * decides on nothing else.
+ */
+static void linger(struct nvme *nvme, struct nvme_cq *cq)
+{
+	uint8_t hurries = __atomic_load_n(&cq->hurries, __ATOMIC_RELAXED), in_vain;
+	uint64_t since = 0;
+
+	if (hurries) {
+		__atomic_store_n(&cq->hurries, hurries - 1, __ATOMIC_RELAXED);
+		return;
+	}
+	while (__atomic_load_n(&cq->in_flight, __ATOMIC_RELAXED) && nvme->env->linger(nvme->env->context, &since))
+		if (answered(cq))
+			visit(nvme, cq);
+	in_vain = __atomic_load_n(&cq->in_vain, __ATOMIC_RELAXED);
+	in_vain = !__atomic_load_n(&cq->in_flight, __ATOMIC_RELAXED) ? 0 : in_vain < MOST_IN_VAIN ? in_vain + 1 : in_vain;
+	__atomic_store_n(&cq->in_vain, in_vain, __ATOMIC_RELAXED);
+	__atomic_store_n(&cq->hurries, (uint8_t)((1u << in_vain) - 1), __ATOMIC_RELAXED);
+}
+
 /* Events come when nobody waits: they are found when the guest uses any queue. */
 static void look_for_events(struct nvme *nvme)
 {
@@ -146,6 +180,8 @@ static void ring_sq(struct nvme *nvme, uint32_t queue, uint32_t tail)
 	cipher_end(&scope);
 	if (!cq->interrupts || !announced(nvme, cq))
 		wait_for(nvme, cq);
+	else
+		linger(nvme, cq);
 }
 
 static void ring_cq(struct nvme *nvme, uint32_t queue, uint32_t head)

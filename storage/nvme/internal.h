@@ -116,6 +116,9 @@ struct nvme_cq {
 	uint32_t events;    /* asynchronous event requests: they may wait for ever */
 	uint64_t watched;   /* by vcpu: those that exit at interrupts for it */
 	uint64_t queues[2]; /* submission queues that complete here, a bit each */
+	/* Of linger(), without the lock: */
+	uint8_t in_vain;    /* times in a row */
+	uint8_t hurries;    /* doorbells at which it is not tried */
 } __attribute__((aligned(NVME_CACHE_LINE)));
 
 /* The completion queues whose interrupts come to a vcpu, a bit each; bits are only ever added. */

@@ -57,6 +57,11 @@ struct nvme_env {
 	 * look again. Bounds the wait; *since is 0 before the first call. No lock is held.
 	 */
 	bool (*wait)(void *context, uint64_t *since);
+	/*
+	 * Likewise for one whose interrupt will come: whether to look again or to go back to
+	 * the guest. Bounds the wait by what an exit costs.
+	 */
+	bool (*linger)(void *context, uint64_t *since);
 };
 
 struct nvme; /* opaque; lives at the start of the arena */

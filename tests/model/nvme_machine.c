@@ -103,6 +103,17 @@ static bool wait(void *context, uint64_t *since)
 	return true;
 }
 
+static bool linger(void *context, uint64_t *since)
+{
+	struct nvme_machine *m = context;
+
+	if (++*since > m->leisure)
+		return false;
+	m->lingers++;
+	asked(m);
+	return true;
+}
+
 /* ---- building ---- */
 
 struct layout nvme_machine_layout(const struct nvme_machine *m, uint32_t nsid)
@@ -162,7 +173,7 @@ static void take_over(struct nvme_machine *m, const struct nvme_machine_options 
 		.drop_trim = options->drop_trim,
 	};
 
-	m->env = (struct nvme_env){m, reg_read, reg_write, guest_ram, bus_address, watch, unwatch, is_message, raise, wait};
+	m->env = (struct nvme_env){m, reg_read, reg_write, guest_ram, bus_address, watch, unwatch, is_message, raise, wait, linger};
 	m->controller.arena_queues = true;
 	m->nvme = nvme_init(&config);
 }

@@ -68,9 +68,10 @@ struct nvme_machine {
 	void (*handler)(void *context, unsigned cpu, uint16_t vector); /* the guest's */
 	void *handler_context;
 	unsigned patience;		       /* looks that the mediator's wait may make */
+	unsigned leisure;		       /* looks that it may make where an interrupt will come */
 	void (*waiting)(struct nvme_machine *m); /* what happens meanwhile; NULL: the controller makes a step */
 	void (*asked)(struct nvme_machine *m);	 /* before the mediator is told about interrupts; may be NULL */
-	uint64_t watched, raised, waits;       /* calls */
+	uint64_t watched, raised, waits, lingers; /* calls */
 	uint64_t allocated;
 };
 

@@ -165,6 +165,67 @@ static void a_poller(void **state)
 	stop(&f);
 }
 
+static void work(struct nvme_machine *m)
+{
+	while (controller_step(&m->controller))
+		;
+}
+
+/* Done before the exit of the doorbell ends: its interrupt is none, and no CPU is left watched. */
+static void a_fast_device(void **state)
+{
+	(void)state;
+	for (unsigned mode = 0; mode < 4; mode++) {
+		bool in_memory = mode & 1, write = mode & 2;
+		struct nvme_fixture f;
+
+		start(&f, in_memory);
+		f.m.leisure = 10;
+		f.m.asked = work;
+		for (unsigned i = 0; i < ROUNDS; i++) {
+			enter(&f, 0, write);
+			driver_ring(&f.d, 0, 1);
+			assert_int_equal(nvme_machine_watched(&f.m), 0);
+			nvme_machine_finish(&f.m);
+			assert_true(f.d.request[1][0].done);
+		}
+		assert_in_range(report(&f, write ? "a write to a fast device" : "a read from a fast device", in_memory, ROUNDS),
+			0, in_memory ? 105 : 205);
+		f.m.asked = NULL;
+		stop(&f);
+	}
+}
+
+/* Nobody lingers for long at one that is slow: at 1 of 128 doorbells in the end. Then it becomes fast. */
+static void a_slow_device(void **state)
+{
+	struct nvme_fixture f;
+
+	(void)state;
+	start(&f, true);
+	f.m.leisure = 10;
+	for (unsigned i = 0; i < ROUNDS * DEPTH; i++) {
+		if (i == ROUNDS * DEPTH / 2)
+			f.m.lingers = 0;
+		enter(&f, 0, i % 2);
+		driver_ring(&f.d, 0, 1);
+		nvme_machine_finish(&f.m);
+		assert_true(f.d.request[1][0].done);
+	}
+	assert_in_range(f.m.lingers, 10, ROUNDS * DEPTH / 2 / 128 * 10);
+	f.m.asked = work;
+	for (unsigned i = 0; i < 4 * 128; i++) {
+		if (i == 128)
+			nvme_machine_forget_exits(&f.m);
+		enter(&f, 0, i % 2);
+		driver_ring(&f.d, 0, 1);
+		nvme_machine_finish(&f.m);
+	}
+	assert_in_range(report(&f, "a device that has become fast", true, 3 * 128), 0, 105);
+	f.m.asked = NULL;
+	stop(&f);
+}
+
 /* A controller that has gone away while it is waited for, and one that never answers: bounded. */
 static void a_wait_ends(void **state)
 {
@@ -202,6 +263,8 @@ int main(void)
 		cmocka_unit_test(depth_32_one_by_one),
 		cmocka_unit_test(nothing_in_flight),
 		cmocka_unit_test(a_poller),
+		cmocka_unit_test(a_fast_device),
+		cmocka_unit_test(a_slow_device),
 		cmocka_unit_test(a_wait_ends),
 	};
 

@@ -43,6 +43,36 @@ static void test_messages(void **state)
 	explore_all(variants, sizeof(variants) / sizeof(variants[0]));
 }
 
+/* The mediator looks twice whether the command is done before it goes back to the guest. */
+static void test_lingering(void **state)
+{
+	static const struct interleave_variant variants[] = {
+		{.name = "lingering", .commands = 3, .queues = 1, .in_order = true, .leisure = 2},
+		{.name = "lingering, one CPU", .commands = 2, .queues = 1, .same_cpu = true, .leisure = 2},
+		{.name = "lingering, two queues of one vector",
+			.commands = 2,
+			.queues = 2,
+			.leisure = 2,
+			.driver = {.vectors = 1}},
+		{.name = "lingering, acknowledged late", .commands = 2, .queues = 1, .late = true, .leisure = 2},
+		{.name = "lingering, doorbells in memory",
+			.commands = 2,
+			.queues = 1,
+			.leisure = 2,
+			.driver = {.doorbells = DRIVER_MEMORY}},
+		{.name = "lingering beside a poller", .commands = 2, .queues = 1, .poller = true, .leisure = 2},
+		{.name = "lingering while the vector moves",
+			.commands = 2,
+			.queues = 1,
+			.in_order = true,
+			.moves = true,
+			.leisure = 2},
+	};
+
+	(void)state;
+	explore_all(variants, sizeof(variants) / sizeof(variants[0]));
+}
+
 static void test_pin(void **state)
 {
 	static const struct interleave_variant variants[] = {
@@ -157,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_lingering),
 		cmocka_unit_test(test_pin),
 		cmocka_unit_test(test_pollers),
 		cmocka_unit_test(test_doorbells_in_memory),

@@ -32,6 +32,7 @@ struct interleave_variant {
 	bool same_cpu;	  /* interrupts come to the submitter's CPU */
 	bool moves;	  /* the vector is sent to the other CPU meanwhile */
 	bool impatient;	  /* the mediator does not wait for a poller's commands */
+	unsigned leisure; /* looks at a command whose interrupt will come, before the exit ends */
 	unsigned coalesce; /* completions that one message may stand for */
 };
 

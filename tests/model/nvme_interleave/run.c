@@ -113,6 +113,7 @@ struct interleave_result nvme_interleave(const struct interleave_variant *varian
 	for (unsigned i = 0; i < CONTROLLER_VECTORS; i++)
 		interleave.f.m.affinity[i] = interleave.f.m.routed[i] = variant->same_cpu ? 2 : 1;
 	interleave.f.m.patience = variant->impatient ? 0 : interleave.f.m.patience;
+	interleave.f.m.leisure = variant->leisure;
 	interleave_forget_counters();
 	add(&e, &interleave.f.m, sizeof(interleave.f.m));
 	add(&e, interleave.f.d.sq, sizeof(interleave.f.d.sq));

@@ -68,13 +68,15 @@ void interleave_forget_counters(void)
 	m->controller.reads = m->controller.writes = 0;
 	m->controller.full = 0;
 	m->controller.turn = 0;
-	m->watched = m->raised = m->waits = 0;
+	m->watched = m->raised = m->waits = m->lingers = 0;
 	m->exiting = 0;
 	nvme_machine_forget_exits(m);
 	memset(m->ns[0].seen, 0, sizeof(m->ns[0].seen));
 	interleave.f.d.completions = interleave.f.d.rings = 0;
-	for (unsigned i = 0; i < NVME_QUEUES; i++)
+	for (unsigned i = 0; i < NVME_QUEUES; i++) {
 		memset(&m->nvme->sq[i].statistics, 0, sizeof(m->nvme->sq[i].statistics));
+		m->nvme->cq[i].in_vain = m->nvme->cq[i].hurries = 0;
+	}
 }
 
 #define PER_ACTOR (1u + MAX_PLACES * EVENTS)
