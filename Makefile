@@ -49,7 +49,7 @@ FUZZ_CFLAGS := -std=gnu11 -g -DUNDERSEAL_VERSION='"$(VERSION)"' -Itests/core/inc
 LIBCRYPTO := /usr/lib/x86_64-linux-gnu/libcrypto.a
 LIBARGON2 := /usr/lib/x86_64-linux-gnu/libargon2.a
 
-.PHONY: all help deps check guest test coverage demo run bench fuzz soak clean image efi tool sign format tools
+.PHONY: all help deps check guest test coverage demo run bench bench-native fuzz soak clean image efi tool sign format tools
 all: efi tool
 
 help:
@@ -62,6 +62,7 @@ help:
 	'make fuzz    a minute of each fuzzer                         (T=name, SECONDS_EACH=60)' \
 	'make soak    fuzzers and stress guests with fresh seeds      (MINUTES=30)' \
 	'make bench   every figure, written to docs/benchmarks.md and build/bench.json' \
+	'make bench-native  what the NVMe mediator costs on this processor, without a machine' \
 	'make efi     build/underseal.efi        make tool  build/underseal' \
 	'make sign    build/underseal-signed.efi for Secure Boot      (KEY=key.pem CERT=cert.pem)' \
 	'make deps    install the Debian packages the project needs'
@@ -172,7 +173,7 @@ $(B)/lines/%.o: %.c | $(B)/.deps
 WRAPPED := memcpy memset aesni_xts_encrypt aesni_xts_decrypt
 $(B)/host/test_nvme_lines: $(B)/host/tests/unit/test_nvme_lines.o $(LINES_C:%.c=$(B)/host/%.o) $(LINES_O) $(B)/host/libhost.a
 	@gcc $(HOST_CHECKS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ -lcmocka $(LIBCRYPTO) -lpthread
-.PRECIOUS: $(B)/host/%.o $(B)/lines/%.o $(B)/tool/%.o $(B)/efi/%.o $(B)/hv/%.o $(B)/guest/%.o $(B)/%.so
+.PRECIOUS: $(B)/native/hv/%.o $(B)/native/host/%.o $(B)/host/%.o $(B)/lines/%.o $(B)/tool/%.o $(B)/efi/%.o $(B)/hv/%.o $(B)/guest/%.o $(B)/%.so
 
 T ?=
 SELECTED_UNITS := $(if $(T),$(filter $(T) test_$(T),$(UNITS)),$(UNITS))
@@ -204,6 +205,26 @@ MINUTES ?= 30
 soak: $(FUZZERS:%=$(B)/fuzz/%) efi tool guest
 	@$(PYTHON) -u tests/machine/soak.py $(MINUTES) $(FUZZERS:%=$(B)/fuzz/%)
 
+# ---- the native harness: an engine of fio's ---------------------------------------------------------------
+# What the hypervisor runs is built as for it; its surroundings are the host's.
+NATIVE_HV_O := $(patsubst %.c,$(B)/native/hv/%.o,$(wildcard storage/nvme/*.c) storage/volume/map.c storage/crypt/xts.c \
+	storage/crypt/scope.c storage/crypt/wipe.c hv/core/lock.c hv/core/string.c hv/x86/libcrypto_port.c)
+NATIVE_O    := $(patsubst %.c,$(B)/native/host/%.o,$(wildcard bench/native/*.c tests/model/nvme_*.c tests/model/guest_nvme*.c) \
+	tests/model/bus.c tests/model/layout.c)
+NATIVE_CFLAGS = $(COMMON) -O2 -fPIC -fvisibility=hidden -D_GNU_SOURCE
+$(B)/native/hv/%.o: %.c | $(B)/.deps
+	@mkdir -p $(@D)
+	@gcc $(filter-out -fpie,$(HV_CFLAGS)) -fPIC -c $< -o $@
+$(B)/native/host/bench/native/engine.o: NATIVE_CFLAGS += -include $(B)/native/fio/config-host.h -isystem $(B)/native/fio
+$(B)/native/host/bench/native/engine.o: | $(B)/native/fio
+$(B)/native/host/%.o: %.c | $(B)/.deps
+	@mkdir -p $(@D)
+	@gcc $(NATIVE_CFLAGS) -c $< -o $@
+$(B)/native/fio: | $(B)/.deps
+	@$(PYTHON) bench/fio_source.py $@
+$(B)/native/engine.so: $(NATIVE_HV_O) $(NATIVE_O)
+	@gcc -shared -o $@ $^ $(LIBCRYPTO) -lpthread
+
 # ---- machines ------------------------------------------------------------------------------------------
 test: $(if $(filter $(T) test_$(T),$(UNITS)),check,$(if $(T),,check) efi tool guest)
 	@$(if $(filter $(T) test_$(T),$(UNITS)),true,$(PYTHON) -u tests/machine/run.py $(T))
@@ -219,8 +240,11 @@ demo: efi tool
 	@$(PYTHON) -u tests/machine/demo.py --disk "$(DISK)"
 run: efi tool
 	@$(PYTHON) -u tests/machine/demo.py --disk "$(DISK)" --interactive
-bench: efi tool
+bench: efi tool $(B)/native/engine.so
 	@$(PYTHON) -u bench/bench.py
+# The part of it that needs no machine: the NVMe mediator on this processor.
+bench-native: $(B)/native/engine.so
+	@$(PYTHON) -u bench/native.py
 image: efi tool
 	@$(PYTHON) -u tests/machine/image.py
 

@@ -10,6 +10,7 @@ import os
 import sys
 
 import measure
+import native
 from measure import JOBS, Sample, places, setups
 import report
 import image
@@ -115,6 +116,8 @@ def main():
 	if options.only:
 		return report.show(figures)
 	image.debian_disk(f"{places.IMAGES}/debian.img")
+	say("the NVMe mediator against a model controller, without a machine")
+	figures.update(native.measured(rounds))
 	figures.update(timer(rounds))
 	figures.update(boots(rounds))
 	return report.write(figures, rounds)

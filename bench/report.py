@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 
+import native
 from measure import AHCI, JOBS, NVME, NVME_4, PLACES, places
 
 DOCUMENT = f"{places.TREE}/docs/benchmarks.md"
@@ -24,6 +25,7 @@ TARGETS = {
 	"exits_per_timer_interrupt.busy": ("exits per timer interrupt of a busy guest, `icr=keep`", 2, False, ""),
 	"exits_per_timer_interrupt.idle": ("exits per timer interrupt of an idle guest, `icr=keep`", 2, False, ""),
 	"boot.ratio": ("CPU seconds from power-on to login, beneath ÷ bare", 1.5, False, ""),
+	**native.TARGETS,
 }
 
 # IOPS encrypted ÷ bare, each at least: by job for AHCI, for NVMe, and what BitVisor reached.
@@ -131,6 +133,10 @@ IOPS / host CPU microseconds per I/O, in parentheses as ratios to bare. `--direc
 unprotected another disk on another controller is protected. With four CPUs each has a job of its own.
 
 {_all_fio(figures)}
+
+## The NVMe mediator, native
+
+{native.section(figures)}
 
 ## Boot
 

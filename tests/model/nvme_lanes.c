@@ -58,6 +58,14 @@ static void raise(void *context, uint16_t vector)
 	lane_of(context, vector)->device.interrupt = true;
 }
 
+/* The device takes longer than an exit, as disks do. */
+static bool linger(void *context, uint64_t *since)
+{
+	(void)context;
+	(void)since;
+	return false;
+}
+
 /* ---- building ---- */
 
 static void *ring_memory(struct lanes *lanes, const struct controller_queue *queue, uint32_t entry_bytes)
@@ -132,6 +140,7 @@ bool lanes_init(struct lanes *lanes, const struct lanes_options *options)
 	lanes->m.env.unwatch = unwatch;
 	lanes->m.env.is_message = is_message;
 	lanes->m.env.raise = raise;
+	lanes->m.env.linger = linger;
 	for (unsigned i = 0; i < lanes->count; i++)
 		take_lane(lanes, i, options);
 	return true;
