@@ -20,6 +20,7 @@
 #define BAR_64          4u
 #define PAGE            4096ull
 #define PATIENCE        (1ull << 24) /* TSC ticks: some milliseconds, for a queue that nothing announces */
+#define PATIENCE_DEAF   (1ull << 32) /* a second or more, where no later interrupt would be an occasion to look */
 #define EXIT_COSTS      8 /* times what a switch takes: caches and translations have to be filled again */
 
 static struct controller {
@@ -83,13 +84,26 @@ static void raise(void *context, uint16_t vector)
 	nvme_interrupts_raise(&controller->interrupts, vector);
 }
 
+static bool takes_interrupts(void)
+{
+	return this_vcpu()->rflags & RFLAGS_IF;
+}
+
+static bool is_deaf(void *context, uint16_t vector)
+{
+	const struct controller *controller = context;
+
+	return !takes_interrupts() &&
+	       nvme_interrupts_cpus(&controller->interrupts, vector) == 1ull << this_vcpu()->index;
+}
+
 static bool wait(void *context, uint64_t *since)
 {
 	(void)context;
 	if (!*since)
 		*since = rdtsc();
 	cpu_pause();
-	return rdtsc() - *since < PATIENCE;
+	return rdtsc() - *since < (takes_interrupts() ? PATIENCE : PATIENCE_DEAF);
 }
 
 static bool linger(void *context, uint64_t *since)
@@ -263,7 +277,7 @@ static int take_over(struct controller *controller)
 	config.arena_bytes = nvme_arena_bytes(config.io_queues);
 	config.arena = memory_take(config.arena_bytes, PAGE);
 	controller->env = (struct nvme_env){controller, reg_read, reg_write, disk_guest_ram, disk_bus_address, watch,
-		unwatch, is_message, raise, wait, linger};
+		unwatch, is_message, raise, is_deaf, wait, linger};
 	controller->hook = (struct mmio_hook){.name = "nvme", .context = controller, .read = hook_read,
 		.write = hook_write};
 	if (pci_read(controller->bus, controller->device, controller->function, PCI_COMMAND) & PCI_COMMAND_MEMORY)

@@ -107,8 +107,8 @@ static void visit(struct nvme *nvme, struct nvme_cq *cq)
 }
 
 /*
- * Nobody announces these completions: the guest is to find them when it looks, so they
- * are waited for here. For those that its queue has no room for it has to look first.
+ * Nobody announces these completions, or the guest hears of nothing (a crash dump polls
+ * like that): it is to find them when it looks, so they are waited for here. For those that its queue has no room for it has to look first.
  */
 static void wait_for(struct nvme *nvme, struct nvme_cq *cq)
 {
@@ -178,7 +178,7 @@ static void ring_sq(struct nvme *nvme, uint32_t queue, uint32_t tail)
 	}
 	port_unlock(&cq->lock);
 	cipher_end(&scope);
-	if (!cq->interrupts || !announced(nvme, cq))
+	if (!cq->interrupts || !announced(nvme, cq) || nvme->env->is_deaf(nvme->env->context, cq->vector))
 		wait_for(nvme, cq);
 	else
 		linger(nvme, cq);

@@ -53,8 +53,14 @@ struct nvme_env {
 	/* Sends the guest the message of `vector`, as the device would. */
 	void (*raise)(void *context, uint16_t vector);
 	/*
-	 * Between two looks at a completion queue that no interrupt announces: whether to
-	 * look again. Bounds the wait; *since is 0 before the first call. No lock is held.
+	 * Whether the interrupt of `vector` comes to the calling CPU alone, and the guest has
+	 * turned interrupts off there: no exit would show it.
+	 */
+	bool (*is_deaf)(void *context, uint16_t vector);
+	/*
+	 * Between two looks at a completion queue that no interrupt announces, or only to a
+	 * deaf CPU: whether to look again. Bounds the wait; *since is 0 before the first
+	 * call. No lock is held.
 	 */
 	bool (*wait)(void *context, uint64_t *since);
 	/*

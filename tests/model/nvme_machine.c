@@ -89,6 +89,13 @@ static void raise(void *context, uint16_t vector)
 		bus_fault(&m->bus, "vector %u is no message, and was sent", vector);
 }
 
+static bool is_deaf(void *context, uint16_t vector)
+{
+	const struct nvme_machine *m = context;
+
+	return m->cpu[m->exiting].masked && vector < CONTROLLER_VECTORS && m->routed[vector] == 1u << m->exiting;
+}
+
 static bool wait(void *context, uint64_t *since)
 {
 	struct nvme_machine *m = context;
@@ -173,7 +180,8 @@ static void take_over(struct nvme_machine *m, const struct nvme_machine_options 
 		.drop_trim = options->drop_trim,
 	};
 
-	m->env = (struct nvme_env){m, reg_read, reg_write, guest_ram, bus_address, watch, unwatch, is_message, raise, wait, linger};
+	m->env = (struct nvme_env){m, reg_read, reg_write, guest_ram, bus_address, watch, unwatch, is_message, raise,
+		is_deaf, wait, linger};
 	m->controller.arena_queues = true;
 	m->nvme = nvme_init(&config);
 }
@@ -268,7 +276,7 @@ bool nvme_machine_take(struct nvme_machine *m, unsigned cpu)
 	struct nvme_machine_cpu *self = &m->cpu[cpu];
 	uint32_t bit = self->pending & -self->pending;
 
-	if (!bit || self->in_service || (self->masked && !self->watches))
+	if (!bit || self->in_service || self->masked)
 		return false;
 	self->pending &= ~bit;
 	self->in_service |= bit;

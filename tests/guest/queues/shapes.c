@@ -205,9 +205,7 @@ static void ways_to_hear(void)
 	hear("message 1", true, INTERRUPTS(1), WAIT_HALT);
 	hear("message 0", true, INTERRUPTS(0), WAIT_HALT);
 	hear("message 7, looking", true, INTERRUPTS(7), WAIT_OPEN);
-	/* Left out beneath: it would wait for ever, as the caveats say. */
-	if (!beneath())
-		hear("message 3, interrupts off", true, INTERRUPTS(3), WAIT_CLOSED);
+	hear("message 3, interrupts off", true, INTERRUPTS(3), WAIT_CLOSED);
 	hear("pin, looking", false, INTERRUPTS(0), WAIT_OPEN);
 	hear("no message, looking", false, 0, WAIT_OPEN);
 	controller_messages(true);

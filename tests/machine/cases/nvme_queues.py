@@ -40,7 +40,6 @@ DIFFERENCES = [
 	Difference("event of a doorbell out of range", "10100", "none", "such a doorbell is dropped, and no event tells of it"),
 	Difference("hidden|(refused at|write to the header|deallocation of the header|admin .*q (in|at|beyond)|admin queues that) ?.*",
 		ABSENT, ".*", "asked for beneath only: alone the controller would do it"),
-	Difference("heard by message 3, interrupts off", "yes", ABSENT, "left out beneath, see the caveats"),
 	Difference("controller|pairs|entries|shared|seed|beneath", ".*", ".*", "what there is beneath is less, or another place"),
 ]
 

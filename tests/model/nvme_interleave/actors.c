@@ -10,7 +10,7 @@ bool actor_enabled(enum actor actor)
 	case TAKE_0:
 	case TAKE_1:
 		m = &interleave.f.m.cpu[actor - TAKE_0];
-		return m->pending && !m->in_service && (!m->masked || m->watches);
+		return m->pending && !m->in_service && !m->masked;
 	case HANDLER_0:
 	case HANDLER_1:
 		return handler_enabled(actor - HANDLER_0);

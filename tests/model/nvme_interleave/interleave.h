@@ -30,6 +30,7 @@ struct interleave_variant {
 	bool threaded;	  /* it wakes a thread that looks at the queues */
 	bool poller;	  /* the submitter polls */
 	bool same_cpu;	  /* interrupts come to the submitter's CPU */
+	bool deaf;	  /* which takes none */
 	bool moves;	  /* the vector is sent to the other CPU meanwhile */
 	bool impatient;	  /* the mediator does not wait for a poller's commands */
 	unsigned leisure; /* looks at a command whose interrupt will come, before the exit ends */

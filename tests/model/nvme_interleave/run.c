@@ -112,6 +112,7 @@ struct interleave_result nvme_interleave(const struct interleave_variant *varian
 		return (struct interleave_result){.failure = "the driver does not begin"};
 	for (unsigned i = 0; i < CONTROLLER_VECTORS; i++)
 		interleave.f.m.affinity[i] = interleave.f.m.routed[i] = variant->same_cpu ? 2 : 1;
+	interleave.f.m.cpu[SUBMITTER].masked = variant->deaf;
 	interleave.f.m.patience = variant->impatient ? 0 : interleave.f.m.patience;
 	interleave.f.m.leisure = variant->leisure;
 	interleave_forget_counters();
