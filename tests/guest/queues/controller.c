@@ -15,7 +15,7 @@
 #define TABLE_ENTRY_WORDS  4
 #define READY_US           30000000ull
 #define SET_FEATURES_QUEUES 0x07
-#define IDENTIFY_PAIRS(n)  ((n) - 1)
+#define LESS_ONE(n)        ((n) - 1)
 #define TIMER_PERIODIC     (1u << 17)
 #define TIMER_VECTOR       0x60
 #define TIMER_COUNT        20000000u /* of the bus clock: 20 ms in QEMU */
@@ -164,7 +164,7 @@ static void ask_for_pairs(void)
 	uint32_t result;
 	uint16_t status;
 
-	command.cdw11 = IDENTIFY_PAIRS(PAIRS) | IDENTIFY_PAIRS(PAIRS) << 16;
+	command.cdw11 = LESS_ONE(PAIRS) | LESS_ONE(PAIRS) << 16;
 	status = admin(&command, &result);
 	if (status)
 		guest_fail("the number of queues: status %x", status);

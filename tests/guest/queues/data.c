@@ -95,6 +95,13 @@ struct nvme_command transfer(bool write, uint64_t lba, uint32_t blocks)
 	};
 }
 
+struct nvme_command with_prps(struct nvme_command command, uint64_t prp1, uint64_t prp2)
+{
+	command.prp1 = prp1;
+	command.prp2 = prp2;
+	return command;
+}
+
 void write_pattern(struct sq *sq, uint64_t lba, uint32_t blocks, uint64_t salt, const struct place *place)
 {
 	struct nvme_command command = transfer(true, lba, blocks);

@@ -39,12 +39,13 @@ static void out_of_range(struct sq *sq)
 	print("doorbells out of range = dropped\n");
 }
 
-/* A head that is further than what was shown: the next one that is right goes on from there. */
+/* A head that is further than what was shown. A controller that believes it goes on when it hears the right one. */
 static void head_too_far(struct sq *sq)
 {
 	for (uint32_t far = 1; far < sq->cq->entries; far++) {
 		register_write(nvme_doorbell(sq->id, true, controller.stride), (sq->cq->head + far) % sq->cq->entries);
-		cq_acknowledge(sq->cq);
+		if (!beneath())
+			cq_acknowledge(sq->cq);
 		check(sq);
 	}
 	print("heads that are too far = dropped\n");
@@ -111,7 +112,7 @@ static void delete_in_flight(uint32_t turn)
 	}
 	sq_ring(sq);
 	status = admin(&(struct nvme_command){.opcode = NVME_DELETE_CQ, .cdw10 = 1}, NULL);
-	if (status != (uint16_t)NVME_INVALID_QUEUE_DELETION >> 1)
+	if (status != S(NVME_INVALID_QUEUE_DELETION))
 		guest_fail("deletion of a completion queue that is in use: status %x", status);
 	status = admin(&(struct nvme_command){.opcode = NVME_DELETE_SQ, .cdw10 = 1}, NULL);
 	if (status)

@@ -14,6 +14,11 @@ void report(const char *name, uint16_t status, uint16_t specified)
 		print("%s = %x not %x\n", name, status, specified);
 }
 
+void ask(struct sq *sq, const char *name, struct nvme_command command, uint16_t specified)
+{
+	report(name, command_do(sq, &command, NULL), specified);
+}
+
 /* A mediator passes a namespace on when it knows its format: every system identifies it first. */
 static void identify(void)
 {

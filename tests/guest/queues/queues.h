@@ -143,17 +143,22 @@ void place_prps(struct nvme_command *command, const struct place *place, uint32_
 void place_copy(const struct place *place, uint8_t *memory, uint32_t bytes, bool out);
 
 struct nvme_command transfer(bool write, uint64_t lba, uint32_t blocks);
+struct nvme_command with_prps(struct nvme_command command, uint64_t prp1, uint64_t prp2);
 /* Fails unless it succeeds. Up to MDTS. */
 void write_pattern(struct sq *sq, uint64_t lba, uint32_t blocks, uint64_t salt, const struct place *place);
 void check_pattern(struct sq *sq, uint64_t lba, uint32_t blocks, uint64_t salt, const struct place *place);
 
 /* ---- what is tried ------------------------------------------------------------------------------------------ */
 
-/* Prints `name = status`; see above. */
+/* Prints `name = status`; see above. The second does the command first. */
 void report(const char *name, uint16_t status, uint16_t specified);
+void ask(struct sq *sq, const char *name, struct nvme_command command, uint16_t specified);
+/* A status of storage/nvme/registers.h as it is printed. */
+#define S(status) ((uint16_t)(status) >> 1)
 
 void shapes(void);
 void refusals(void);
+void refused_io(struct sq *sq);
 void doorbells(void);
 void life(void);
 /* random.c: `commands` of every kind, on queues that come and go. */

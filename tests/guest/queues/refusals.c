@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands that are to be refused, each with the status that NVM Express 1.4 names for it. */
+/* Admin commands that are to be refused, and memory of others, with the status that NVM Express 1.4 names for each. */
 #include "tests/guest/queues/queues.h"
-
-#define S(status) ((uint16_t)(status) >> 1)
 
 #define MOST_BLOCKS        1024u
 #define NO_SUCH_QUEUE      65u /* no controller of the tests has as many */
 #define NO_SUCH_VECTOR     4095u
 #define LIST_ENTRIES       (PAGE / 8)
-#define CAPABLE_CONTIGUOUS 1u
 #define FUSED_FIRST        0x01
 #define SCATTER_GATHER     0x40
-#define COMMAND_CONFLICT   0x003
 #define SEQUENCE_ERROR     0x00c
 #define INVALID_VECTOR     0x108
 #define TOO_MANY_EVENTS    0x105
 #define EVENT_REQUEST      0x0c
 #define ABORT              0x08
 #define DATASET_MANAGEMENT 0x09
-#define VERIFY             0x0c
 #define DEALLOCATE         4u
 #define DOORBELL_CONFIG    0x7c
 #define FEATURE_QUEUES     0x07
@@ -27,11 +22,6 @@
 #define AERL               259 /* Identify Controller: event requests at a time, less 1 */
 
 static uint8_t *page; /* for data that does not matter */
-
-static void ask(struct sq *sq, const char *name, struct nvme_command command, uint16_t specified)
-{
-	report(name, command_do(sq, &command, NULL), specified);
-}
 
 static struct nvme_command create(uint8_t opcode, uint32_t id, uint32_t last, uint32_t cdw11, uint64_t prp1)
 {
@@ -162,102 +152,6 @@ static void admin_commands(void)
 		ask(&sqs[0], rows[i].name, rows[i].command, rows[i].specified);
 }
 
-static struct nvme_command with(struct nvme_command command, uint64_t prp1, uint64_t prp2)
-{
-	command.prp1 = prp1;
-	command.prp2 = prp2;
-	return command;
-}
-
-static struct nvme_command of(struct nvme_command command, uint32_t nsid, uint8_t opcode, uint8_t flags)
-{
-	command.prp1 = (uint64_t)page;
-	command.nsid = nsid;
-	command.opcode = opcode;
-	command.flags = flags;
-	return command;
-}
-
-static void transfers(void)
-{
-	const uint64_t data = (uint64_t)page, end = controller.blocks;
-	const struct nvme_command one = transfer(false, scratch.first, 1), two_pages = transfer(false, scratch.first, 16);
-	struct nvme_command marked = of(one, NAMESPACE, NVME_READ_OPCODE, 0);
-	struct sq *sq = &sqs[1];
-
-	ask(sq, "read namespace 0", of(one, 0, NVME_READ_OPCODE, 0), S(NVME_INVALID_NAMESPACE));
-	ask(sq, "read namespace 2, inactive", of(one, 2, NVME_READ_OPCODE, 0), S(NVME_INVALID_FIELD));
-	ask(sq, "read namespace fffffffe", of(one, 0xfffffffe, NVME_READ_OPCODE, 0), S(NVME_INVALID_NAMESPACE));
-	ask(sq, "write namespace fffffffe", of(one, 0xfffffffe, 1, 0), S(NVME_INVALID_NAMESPACE));
-	ask(sq, "flush namespace fffffffe", of(one, 0xfffffffe, 0, 0), S(NVME_INVALID_NAMESPACE));
-	ask(sq, "opcode 3", of(one, NAMESPACE, 0x03, 0), S(NVME_INVALID_OPCODE));
-	ask(sq, "opcode 7f", of(one, NAMESPACE, 0x7f, 0), S(NVME_INVALID_OPCODE));
-	ask(sq, "opcode ff", of(one, NAMESPACE, 0xff, 0), S(NVME_INVALID_OPCODE));
-	ask(sq, "read, fused", of(one, NAMESPACE, NVME_READ_OPCODE, FUSED_FIRST), S(NVME_INVALID_FIELD));
-	ask(sq, "read, scatter-gather", of(one, NAMESPACE, NVME_READ_OPCODE, SCATTER_GATHER), S(NVME_INVALID_FIELD));
-	ask(sq, "read at the end", with(transfer(false, end, 1), data, 0), S(NVME_LBA_OUT_OF_RANGE));
-	ask(sq, "read across the end", with(transfer(false, end - 1, 2), data, 0), S(NVME_LBA_OUT_OF_RANGE));
-	ask(sq, "read the last block", with(transfer(false, end - 1, 1), data, 0), 0);
-	ask(sq, "read at the last of all LBAs", with(transfer(false, UINT64_MAX, 2), data, 0), S(NVME_LBA_OUT_OF_RANGE));
-	ask(sq, "write at the end", with(transfer(true, end, 1), data, 0), S(NVME_LBA_OUT_OF_RANGE));
-	ask(sq, "write across the end", with(transfer(true, end - 1, 2), data, 0), S(NVME_LBA_OUT_OF_RANGE));
-	ask(sq, "write at the last of all LBAs", with(transfer(true, UINT64_MAX, 1), data, 0), S(NVME_LBA_OUT_OF_RANGE));
-	ask(sq, "verify across the end", of(transfer(false, end - 1, 2), NAMESPACE, VERIFY, 0), S(NVME_LBA_OUT_OF_RANGE));
-	ask(sq, "read beyond MDTS", with(transfer(false, scratch.first, MOST_BLOCKS + 1), data, (uint64_t)list_pages), S(NVME_INVALID_FIELD));
-	ask(sq, "read 65536 blocks", with(transfer(false, scratch.first, 65536), data, (uint64_t)list_pages), S(NVME_INVALID_FIELD));
-	ask(sq, "read at 2 of a page", with(one, data + 2, 0), S(NVME_INVALID_PRP_OFFSET));
-	ask(sq, "second page with an offset", with(two_pages, data, data + 8), S(NVME_INVALID_PRP_OFFSET));
-	marked.cdw12 |= 0xfu << 26;
-	ask(sq, "read, checks of protection that is not there", marked, 0);
-}
-
-/* Lists that are wrong at one place, the last one, or lead in circles: there they end with the transfer. */
-static void lists(void)
-{
-	const struct place place = {0, PAGE - 8};
-	struct nvme_command command = transfer(false, scratch.first, MOST_BLOCKS);
-	uint64_t *list = (uint64_t *)list_pages;
-	struct sq *sq = &sqs[1];
-
-	place_prps(&command, &place, MOST_BLOCKS * BLOCK);
-	list[LIST_ENTRIES - 1] += 8;
-	ask(sq, "list that leads to an offset", command, S(NVME_INVALID_PRP_OFFSET));
-	place_prps(&command, &place, MOST_BLOCKS * BLOCK);
-	list[LIST_ENTRIES + 126] += 512;
-	ask(sq, "last entry with an offset", command, S(NVME_INVALID_PRP_OFFSET));
-	place_prps(&command, &place, MOST_BLOCKS * BLOCK);
-	list[LIST_ENTRIES] += 4;
-	ask(sq, "first entry with an offset", command, S(NVME_INVALID_PRP_OFFSET));
-	place_prps(&command, &place, MOST_BLOCKS * BLOCK);
-	command.prp2 += 4;
-	ask(sq, "list at 4", command, S(NVME_INVALID_PRP_OFFSET));
-	for (unsigned write = 2; write-- > 0;) {
-		for (unsigned i = 0; i < LIST_ENTRIES; i++)
-			list[i] = (uint64_t)list_pages;
-		command = with(transfer(write, scratch.first, MOST_BLOCKS), (uint64_t)list_pages, (uint64_t)list_pages + PAGE - 8);
-		ask(sq, write ? "write of a list that leads to itself" : "read onto a list that leads to itself", command, 0);
-	}
-}
-
-static void duplicates(void)
-{
-	struct nvme_command command = with(transfer(false, scratch.first, 8), (uint64_t)page, 0);
-	struct nvme_completion answer[2];
-
-	command.cid = 0x7777;
-	if (!sq_put(&sqs[1], &command) || !sq_put(&sqs[1], &command))
-		guest_fail("queue 1 is full");
-	sq_ring(&sqs[1]);
-	for (unsigned i = 0; i < 2; i++) {
-		if (!cq_next(sqs[1].cq, &answer[i]) || answer[i].cid != command.cid)
-			guest_fail("of two commands of one identifier, number %u: no answer", i);
-		cq_acknowledge(sqs[1].cq);
-		if (STATUS(answer[i]) && STATUS(answer[i]) != COMMAND_CONFLICT)
-			guest_fail("of two commands of one identifier, number %u: status %x", i, STATUS(answer[i]));
-	}
-	print("duplicates = %x, %x\n", STATUS(answer[0]), STATUS(answer[1]));
-}
-
 /* Memory that is not the guest's: refused by what stands between; a controller alone would use it. */
 static void places_of_others(void)
 {
@@ -288,10 +182,10 @@ static void places_of_others(void)
 				guest_fail("admin command %u at %s was carried out", n, bad[i].name);
 		for (unsigned write = 0; write < 2; write++) {
 			struct nvme_command io[] = {
-				with(transfer(write, scratch.first, 1), at, 0), with(transfer(write, scratch.first, 1), at + PAGE - 4, good),
-				with(transfer(write, scratch.first, 16), good, at), with(transfer(write, scratch.first, 17), good, at),
-				with(transfer(write, scratch.first, 32), good, (uint64_t)list),
-				with(transfer(write, scratch.first, MOST_BLOCKS), good, (uint64_t)list + PAGE - 8),
+				with_prps(transfer(write, scratch.first, 1), at, 0), with_prps(transfer(write, scratch.first, 1), at + PAGE - 4, good),
+				with_prps(transfer(write, scratch.first, 16), good, at), with_prps(transfer(write, scratch.first, 17), good, at),
+				with_prps(transfer(write, scratch.first, 32), good, (uint64_t)list),
+				with_prps(transfer(write, scratch.first, MOST_BLOCKS), good, (uint64_t)list + PAGE - 8),
 				{.opcode = DATASET_MANAGEMENT, .nsid = NAMESPACE, .cdw11 = DEALLOCATE, .prp1 = at},
 			};
 
@@ -302,27 +196,6 @@ static void places_of_others(void)
 					guest_fail("command %u of I/O at %s was carried out", n, bad[i].name);
 		}
 		print("refused at %s = %x\n", bad[i].name, error);
-	}
-}
-
-/* The header partition is read, and never written. */
-static void header(void)
-{
-	const uint64_t lbas[] = {guarded.first, guarded.first + guarded.blocks / 2, guarded.first + guarded.blocks - 1};
-
-	for (unsigned i = 0; guarded.blocks && i < 3; i++) {
-		struct nvme_command command = with(transfer(false, lbas[i], 1), (uint64_t)page, 0);
-		struct { uint32_t attributes, blocks; uint64_t lba; } *ranges = (void *)page;
-		struct nvme_command trim = {.opcode = DATASET_MANAGEMENT, .nsid = NAMESPACE, .cdw11 = DEALLOCATE, .prp1 = (uint64_t)page};
-
-		if (command_do(&sqs[1], &command, NULL))
-			guest_fail("the header at %lx cannot be read", lbas[i]);
-		command = with(transfer(true, lbas[i], 1), (uint64_t)page, 0);
-		report("write to the header", command_do(&sqs[1], &command, NULL), S(NVME_NAMESPACE_WRITE_PROTECTED));
-		ranges->attributes = 0;
-		ranges->blocks = 1;
-		ranges->lba = lbas[i];
-		report("deallocation of the header", command_do(&sqs[1], &trim, NULL), S(NVME_NAMESPACE_WRITE_PROTECTED));
 	}
 }
 
@@ -362,12 +235,9 @@ void refusals(void)
 	creations();
 	deletions();
 	admin_commands();
-	transfers();
-	lists();
-	duplicates();
+	refused_io(&sqs[1]);
 	if (beneath()) {
 		hidden();
-		header();
 		places_of_others();
 	}
 	check_pattern(&sqs[1], aside, MOST_BLOCKS, 5, &(struct place){0, 0});
