@@ -49,7 +49,7 @@ FUZZ_CFLAGS := -std=gnu11 -g -DUNDERSEAL_VERSION='"$(VERSION)"' -Itests/core/inc
 LIBCRYPTO := /usr/lib/x86_64-linux-gnu/libcrypto.a
 LIBARGON2 := /usr/lib/x86_64-linux-gnu/libargon2.a
 
-.PHONY: all help deps check guest test coverage demo run bench bench-native fuzz soak clean image efi tool sign format tools
+.PHONY: all help deps check guest test coverage demo run bench bench-native fuzz soak clean image efi tool sign tools
 all: efi tool
 
 help:
@@ -248,8 +248,6 @@ bench-native: $(B)/native/engine.so
 image: efi tool
 	@$(PYTHON) -u tests/machine/image.py
 
-format:
-	@clang-format -i $$(git ls-files '*.c' '*.h')
 clean:
 	rm -rf $(B)
 
