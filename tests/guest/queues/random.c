@@ -17,6 +17,7 @@ static struct out {
 	struct {
 		uint16_t cid;
 		bool must_fail;
+		struct nvme_command what;
 	} command[DEPTH];
 } outs[PAIRS + 1];
 
@@ -238,10 +239,21 @@ static void submit(struct sq *sq)
 		if (!sq_put(sq, &command))
 			break;
 		out->command[out->count].cid = command.cid;
+		out->command[out->count].what = command;
 		out->command[out->count++].must_fail = must_fail;
 		done++;
 	}
 	sq_ring(sq);
+}
+
+static void fail_unanswered(const struct sq *sq)
+{
+	const struct nvme_command *first = &outs[sq->id].command[0].what;
+
+	guest_fail("after %lu commands, %u of queue %u (of %u, completions in %u of %u%s) are not answered: opcode %x, flags %x, "
+		   "namespace %x, CDW10 %x, 11 %x, 12 %x, PRP1 %lx, PRP2 %lx", done, outs[sq->id].count, sq->id, sq->entries,
+		   sq->cq->id, sq->cq->entries, sq->cq->interrupts ? " with interrupts" : "", first->opcode, first->flags, first->nsid,
+		   first->cdw10, first->cdw11, first->cdw12, first->prp1, first->prp2);
 }
 
 static void collect(struct sq *sq)
@@ -250,7 +262,7 @@ static void collect(struct sq *sq)
 
 	while (outs[sq->id].count) {
 		if (!cq_next(sq->cq, &answer))
-			guest_fail("%u commands of queue %u are not answered", outs[sq->id].count, sq->id);
+			fail_unanswered(sq);
 		cq_acknowledge(sq->cq);
 		answer_of(&outs[answer.sq_id], &answer);
 	}
