@@ -17,7 +17,7 @@ TARGETS = {
 	"ahci.exits_per_io.randread_4k_qd1": ("AHCI: exits per 4 KiB random read, QD1", 6, False, "10.6"),
 	"ahci.exits_per_io.randread_4k_qd32": ("AHCI: exits per 4 KiB random read, QD32", 4, False, "8.6"),
 	"nvme.exits_per_io.randread_4k_qd1": ("NVMe: exits per 4 KiB random read, QD1", 3.3, False, "5.5"),
-	"nvme.exits_per_io.randread_4k_qd32": ("NVMe: exits per 4 KiB random read, QD32", 0.6, False, "4.0"),
+	"nvme.exits_per_io.randread_4k_qd32": ("NVMe: exits per 4 KiB random read, QD32", 1.7, False, "4.0"),
 	"nvme.exits_per_io.read_128k_qd8": ("NVMe: exits per 128 KiB read, QD8", 2, False, "5.9"),
 	"nvme-slow.exits_per_io.randread_4k_qd32": ("NVMe, 3 ms a command: exits per 4 KiB random read, QD32", 0.6, False, ""),
 	"nvme-slow.exits_per_io.read_128k_qd8": ("NVMe, 3 ms a command: exits per 128 KiB read, QD8", 2, False, ""),
@@ -121,6 +121,10 @@ Linux {machine["kernel"]}, {machine["emulator"]}, load {machine["load"]} at the 
 The machines are emulated without hardware virtualisation: one world switch costs tens of microseconds there, some
 hundred times what a processor takes, and AES runs as emulated instructions. Exits per I/O carry over to hardware; IOPS
 and CPU time do not, they only compare like with like. BitVisor's figures were taken on the same emulator.
+
+An emulated disk answers within some 50 µs, while the guest's CPU needs 300 µs for an I/O: however deep the queue, hardly
+ever is more than one command with the disk. On a real machine it is the other way round, 3 µs of CPU and 80 µs of disk. So
+NVMe is measured twice: as it is, and on a disk that is made to take 3 ms for each command.
 
 ## What must be reached
 
