@@ -63,14 +63,6 @@ NVME_SLOW = Place("nvme-slow", "NVMe, one CPU, a disk that takes 3 ms for a comm
 PLACES = (AHCI, NVME, NVME_4, NVME_SLOW)
 
 
-def fill(path):
-	"""Random bytes for the disk under test: nothing on the way may profit from zeros."""
-	with open("/dev/urandom", "rb") as noise, open(path, "wb") as out:
-		for _ in range(DATA_MIB):
-			out.write(noise.read(1 << 20))
-	return path
-
-
 @contextlib.contextmanager
 def delayed(path, milliseconds):
 	"""The image, served by a process that lets each command wait for so long, 64 of them at the same time."""
@@ -108,7 +100,7 @@ def _machine(place, name, disk):
 
 def machines(place):
 	"""The three variants: name → an unstarted machine's context, whose guest comes to its shell."""
-	noise = fill(setups.path("bench-noise"))
+	noise = setups.noise("bench-noise", DATA_MIB)  # nothing on the way may profit from zeros
 	def variant(name, sector_bytes):
 		return _machine(place, name, setups.data_disk(f"bench-{place.name}-{name}-data", DATA_MIB, sector_bytes, noise))
 	made = {"bare": variant("bare", 0), "unprotected": variant("unprotected", 0), "encrypted": variant("encrypted", 512)}

@@ -108,7 +108,8 @@ static void visit(struct nvme *nvme, struct nvme_cq *cq)
 
 /*
  * Nobody announces these completions, or the guest hears of nothing (a crash dump polls
- * like that): it is to find them when it looks, so they are waited for here. For those that its queue has no room for it has to look first.
+ * like that): it is to find them when it looks, so they are waited for here. For those
+ * that its queue has no room for it has to look first.
  */
 static void wait_for(struct nvme *nvme, struct nvme_cq *cq)
 {

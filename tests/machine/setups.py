@@ -47,6 +47,22 @@ def data_disk(name, mib, sector_bytes=0, fill=None, lba_bytes=512):
 	return protect(disk, 1, sector_bytes) if sector_bytes else disk
 
 
+def noise(name, mib):
+	"""A file of random bytes, to fill a disk with."""
+	with open("/dev/urandom", "rb") as source, open(path(name), "wb") as out:
+		for _ in range(mib):
+			out.write(source.read(1 << 20))
+	return path(name)
+
+
+def noisy_disk(name, mib, sector_bytes):
+	"""A data disk of random contents."""
+	contents = noise(f"{name}-noise", mib)
+	disk = data_disk(name, mib, sector_bytes, contents)
+	os.unlink(contents)
+	return disk
+
+
 def unlock(machine, passphrase=PASSPHRASE, seconds=30):
 	"""Types the passphrase into the UEFI program."""
 	machine.wait(PASSPHRASE_PROMPT, seconds)

@@ -12,17 +12,6 @@ from qemu import Disk
 MIB = 32
 
 
-def _filled_disk(name):
-	"""A protected disk of random contents; its path, and the plaintext's digest as stock tools see it."""
-	contents = setups.path(f"{name}-contents")
-	with open(contents, "wb") as out:
-		for _ in range(MIB):
-			out.write(os.urandom(1 << 20))
-	disk = setups.data_disk(f"{name}-disk", MIB, 512, contents)
-	os.unlink(contents)
-	return disk, stock.Volume(disk, "data", setups.PASSPHRASE).sha256()
-
-
 def _next_boot_reads(name, disk, digest):
 	with setups.quick(f"{name}-next", [Disk(disk)]) as machine:
 		seen = machine.run("openssl dgst -sha256 -r /dev/sda1", 60).split()[0]
@@ -32,7 +21,8 @@ def _next_boot_reads(name, disk, digest):
 
 def fuzz(name, cpus, options):
 	"""The program to its end, then its disk: judged by stock tools, and by a next boot."""
-	disk, digest = _filled_disk(name)
+	disk = setups.noisy_disk(f"{name}-disk", MIB, 512)
+	digest = stock.Volume(disk, "data", setups.PASSPHRASE).sha256()
 	header = gpt.header_entry(disk)
 	options = options | {"guarded_first": header.start // gpt.SECTOR,
 		"guarded_last": (header.start + header.bytes) // gpt.SECTOR - 1}

@@ -68,17 +68,6 @@ def _pattern(lba, blocks, salt=1):
 	return struct.pack(f"<{len(words)}Q", *words)
 
 
-def _filled_disk(name):
-	"""A protected disk of random contents; its path."""
-	contents = setups.path(f"{name}-contents")
-	with open(contents, "wb") as out:
-		for _ in range(MIB):
-			out.write(os.urandom(1 << 20))
-	disk = setups.data_disk(f"{name}-disk", MIB, 512, contents)
-	os.unlink(contents)
-	return disk
-
-
 def _rest(disk):
 	"""Digests of what no command may change: the plaintext behind the ranges, and the header partition."""
 	header = gpt.header_entry(disk)
@@ -96,7 +85,7 @@ def _judge(disk, options, before):
 
 def drive(name, cpus, beneath=True, seconds=120, **options):
 	"""The program to its end, then its disk; what it printed."""
-	disk = _filled_disk(name)
+	disk = setups.noisy_disk(f"{name}-disk", MIB, 512)
 	before = _rest(disk)
 	options = _options(disk, options)
 	with guests.booted("queues", name, beneath=beneath, options=options, data=disk, bus="nvme", cpus=cpus) as machine:
