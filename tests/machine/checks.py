@@ -15,11 +15,11 @@ MARKER = "UNDERSEAL-PLAINTEXT-MARKER-"
 
 # Each job has a part of the partition to itself: sizes from a sector to 256 KiB, queue depths from 1 to 32.
 VERIFY_JOBS = (
-	("one", "randwrite", "512-4k", 1, "0", "8m"),
-	("small", "randwrite", "512-64k", 32, "8m", "24m"),
-	("page", "randrw", "4k", 32, "32m", "16m"),
-	("mixed", "randrw", "4k-128k", 8, "48m", "24m"),
-	("large", "write", "256k", 4, "72m", "20m"),
+	("one", "randwrite", "512-4k", 1, "0", "4m"),
+	("small", "randwrite", "512-64k", 32, "8m", "12m"),
+	("page", "randrw", "4k", 32, "32m", "8m"),
+	("mixed", "randrw", "4k-128k", 8, "48m", "12m"),
+	("large", "write", "256k", 4, "72m", "12m"),
 )
 
 

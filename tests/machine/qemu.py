@@ -212,6 +212,8 @@ class Machine:
 		pending = b""
 		with open(self.log_path, "wb") as log:
 			while True:
+				# It comes a few bytes at a time: what comes within some milliseconds is taken together.
+				time.sleep(0.005)
 				try:
 					data = self._serial.recv(65536)
 				except OSError:
@@ -271,7 +273,7 @@ class Machine:
 				left = deadline - time.monotonic()
 				if left <= 0:
 					raise self._failure(f"/{pattern}/ did not appear")
-				# Text comes a few bytes at a time: only the line it grows in is looked at again.
+				# Only the line that the text grows in is looked at again.
 				at = max(at, self._text.rfind("\n") + 1)
 				self._grown.wait(left)
 
