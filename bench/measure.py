@@ -26,7 +26,7 @@ class Job:
 	"""A fio job; the names are the keys of bench.json."""
 
 	def __init__(self, key, pattern, block, depth):
-		self.key = key
+		self.key, self.depth = key, depth
 		self.words = f"--rw={pattern} --bs={block} --iodepth={depth}"
 		self.writes = "write" in pattern
 
@@ -81,31 +81,24 @@ def delayed(path, milliseconds):
 			server.wait()
 
 
+VARIANTS = ("bare", "unprotected", "encrypted")
+
+
 @contextlib.contextmanager
-def _machine(place, name, disk):
-	"""The disk under test is alone on the first controller; a small one on another is protected beneath, so that
-	underseal runs where the disk under test is unprotected, too."""
-	name, beneath = f"bench-{place.name}-{name}", name != "bare"
-	served = delayed(disk, place.latency_ms) if place.latency_ms else contextlib.nullcontext(disk)
+def machine(place, variant):
+	"""A machine whose guest is at its shell. The disk under test, filled with noise, is alone on the first controller;
+	a small one on another is protected beneath, so that underseal runs where the disk under test is unprotected, too."""
+	name, beneath = f"bench-{place.name}-{variant}", variant != "bare"
+	disk = setups.noisy_disk(f"{name}-data", DATA_MIB, 512 * (variant == "encrypted"))
 	other = setups.data_disk(f"{name}-other", 32, 512 * beneath)
-	with served as path:
+	with delayed(disk, place.latency_ms) if place.latency_ms else contextlib.nullcontext(disk) as path:
 		disks = [Disk(path, bus=place.bus), Disk(other, bus=place.bus, controller=1)]
-		with setups.quick(name, disks, beneath=beneath, policy="icr=fast\n", cpus=place.cpus) as machine:
-			name_device(machine, place)
-			yield machine
-			machine.kill()
+		with setups.quick(name, disks, beneath=beneath, policy="icr=fast\n", cpus=place.cpus) as started:
+			name_device(started, place)
+			yield started
+			started.kill()
 	os.unlink(other)
 	os.unlink(disk)
-
-
-def machines(place):
-	"""The three variants: name → an unstarted machine's context, whose guest comes to its shell."""
-	noise = setups.noise("bench-noise", DATA_MIB)  # nothing on the way may profit from zeros
-	def variant(name, sector_bytes):
-		return _machine(place, name, setups.data_disk(f"bench-{place.name}-{name}-data", DATA_MIB, sector_bytes, noise))
-	made = {"bare": variant("bare", 0), "unprotected": variant("unprotected", 0), "encrypted": variant("encrypted", 512)}
-	os.unlink(noise)
-	return made
 
 
 def name_device(machine, place):

@@ -7,7 +7,7 @@ import platform
 import subprocess
 
 import native
-from measure import AHCI, JOBS, NVME, NVME_4, PLACES, places
+from measure import AHCI, JOBS, NVME, NVME_4, PLACES, VARIANTS, places
 
 DOCUMENT = f"{places.TREE}/docs/benchmarks.md"
 RECORD = f"{places.BUILD}/bench.json"
@@ -75,7 +75,7 @@ def _fio(figures, place):
 	rows = []
 	for job in JOBS:
 		row = [f"`{job.key}`"]
-		for name in ("bare", "unprotected", "encrypted"):
+		for name in VARIANTS:
 			sample = {what: figures[f"{place.name}.{job.key}.{name}.{what}"] for what in
 				("iops", "cpu_us_per_io", "iops_ratio", "cpu_ratio")}
 			cell = f"{sample['iops'].median:.0f} / {sample['cpu_us_per_io'].median:.0f}"
@@ -87,9 +87,15 @@ def _fio(figures, place):
 	return _table(("job", "bare", "beneath, disk unprotected", "encrypted", "exits per I/O"), rows)
 
 
+def _exits(figures, place):
+	keys = [(job, f"{place.name}.exits_per_io.{job.key}") for job in JOBS]
+	rows = [(f"`{job.key}`", _spread(figures[key])) for job, key in keys if key in figures]
+	return _table(("job", "exits per I/O, encrypted"), rows)
+
+
 def _all_fio(figures):
-	return "\n\n".join(f"### {place.what}\n\n{_fio(figures, place)}" for place in PLACES
-		if f"{place.name}.exits_per_io.{JOBS[0].key}" in figures)
+	return "\n\n".join(f"### {place.what}\n\n{(_exits if place.latency_ms else _fio)(figures, place)}" for place in PLACES
+		if f"{place.name}.exits_per_io.{JOBS[-1].key}" in figures)
 
 
 def show(figures):
