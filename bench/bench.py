@@ -16,7 +16,7 @@ import report
 import image
 import qemu
 
-TRIES = 5
+TRIES = 20
 
 
 def say(text):
@@ -56,7 +56,7 @@ def disks(place, rounds):
 
 
 def fio_without_loss(machine, place, job):
-	"""Runs in which the emulator's shadow doorbells have lost a ring do not count; there are few."""
+	"""Runs in which the emulator's shadow doorbells have lost a ring do not count; some jobs lose one in most runs."""
 	for _ in range(TRIES):
 		try:
 			return measure.fio(machine, place, job)

@@ -19,6 +19,7 @@ from qemu import Disk, Machine  # noqa: E402
 DATA_MIB = 260
 IDLE_SECONDS = 20
 COUNTED_IOS = 3000
+LOST_AFTER_MS = 2000  # a command of the guest's
 DEVICE = "/dev/disk-under-test"
 
 
@@ -105,7 +106,8 @@ def name_device(machine, place):
 	"""Gives the disk under test a name that does not depend on the order of discovery."""
 	if place.bus == "nvme":
 		machine.run("until grep -l nvme0 /sys/class/nvme/*/serial && [ -b /dev/nvme0n1p1 ] && [ -b /dev/nvme1n1p1 ]; do sleep 1; "
-			f"done; ln -s /dev/$(basename $(dirname $(grep -l nvme0 /sys/class/nvme/*/serial)))n1p1 {DEVICE}")
+			f"done; ln -s /dev/$(basename $(dirname $(grep -l nvme0 /sys/class/nvme/*/serial)))n1p1 {DEVICE}; "
+			f"for queue in /sys/block/nvme*/queue; do echo {LOST_AFTER_MS} >$queue/io_timeout; done")
 	else:
 		machine.run("ln -s /dev/$(basename /sys/bus/pci/devices/0000:00:1f.2/ata*/host*/target*/*/block/*)1 " + DEVICE)
 
@@ -116,7 +118,7 @@ class LostRing(Exception):
 
 def fio(machine, place, job, seconds=2):
 	"""(IOPS, host CPU microseconds per I/O), counted between fio's own start and end of I/O. LostRing when QEMU's
-	shadow doorbells have lost one, which takes the guest half a minute to notice."""
+	shadow doorbells have lost one, which the guest notices when its patience ends."""
 	timeouts = "dmesg | grep -c 'nvme.*timeout' || true"
 	before = machine.run(timeouts)
 	machine.begin(f"{place.fio()} {job.words} --runtime={seconds} --time_based "
