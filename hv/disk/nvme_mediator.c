@@ -97,22 +97,25 @@ static bool is_deaf(void *context, uint16_t vector)
 	       nvme_interrupts_cpus(&controller->interrupts, vector) == 1ull << this_vcpu()->index;
 }
 
-static bool wait(void *context, uint64_t *since)
+/* Whether fewer ticks have gone by since the first call. */
+static bool within(uint64_t *since, uint64_t ticks)
 {
-	(void)context;
 	if (!*since)
 		*since = rdtsc();
 	cpu_pause();
-	return rdtsc() - *since < (takes_interrupts() ? PATIENCE : PATIENCE_DEAF);
+	return rdtsc() - *since < ticks;
+}
+
+static bool wait(void *context, uint64_t *since)
+{
+	(void)context;
+	return within(since, takes_interrupts() ? PATIENCE : PATIENCE_DEAF);
 }
 
 static bool linger(void *context, uint64_t *since)
 {
 	(void)context;
-	if (!*since)
-		*since = rdtsc();
-	cpu_pause();
-	return rdtsc() - *since < EXIT_COSTS * this_vcpu()->switch_ticks;
+	return within(since, EXIT_COSTS * this_vcpu()->switch_ticks);
 }
 
 /* ---- the guest's accesses ------------------------------------------------------------------------------ */

@@ -147,7 +147,10 @@ static void linger(struct nvme *nvme, struct nvme_cq *cq)
 		if (answered(cq))
 			visit(nvme, cq);
 	in_vain = __atomic_load_n(&cq->in_vain, __ATOMIC_RELAXED);
-	in_vain = !__atomic_load_n(&cq->in_flight, __ATOMIC_RELAXED) ? 0 : in_vain < MOST_IN_VAIN ? in_vain + 1 : in_vain;
+	if (!__atomic_load_n(&cq->in_flight, __ATOMIC_RELAXED))
+		in_vain = 0;
+	else if (in_vain < MOST_IN_VAIN)
+		in_vain++;
 	__atomic_store_n(&cq->in_vain, in_vain, __ATOMIC_RELAXED);
 	__atomic_store_n(&cq->hurries, (uint8_t)((1u << in_vain) - 1), __ATOMIC_RELAXED);
 }
