@@ -19,11 +19,15 @@ void startup_init(struct vcpu *vcpu)
 		vcpu_kick(vcpu);
 }
 
-/* A CPU that does not wait for it ignores a SIPI: the second of INIT-SIPI-SIPI. */
+/*
+ * A CPU that does not wait for it ignores a SIPI: the second of INIT-SIPI-SIPI. The
+ * order of the two looks is that in which the target goes on from the one to the other:
+ * looked at the other way round it would be seen before its INIT, and then after it.
+ */
 void startup_sipi(struct vcpu *vcpu, uint8_t vector)
 {
-	if (__atomic_load_n(&vcpu->life, __ATOMIC_SEQ_CST) != VCPU_WAIT_FOR_SIPI &&
-	    !__atomic_load_n(&vcpu->init_pending, __ATOMIC_SEQ_CST))
+	if (!__atomic_load_n(&vcpu->init_pending, __ATOMIC_SEQ_CST) &&
+	    __atomic_load_n(&vcpu->life, __ATOMIC_SEQ_CST) != VCPU_WAIT_FOR_SIPI)
 		return;
 	__atomic_store_n(&vcpu->sipi_pending, vector, __ATOMIC_SEQ_CST);
 	vcpu_wake(vcpu);
