@@ -57,13 +57,25 @@ static void use(struct ahci_disk *disk)
 		guest_fail("the disk does not answer at %lx", truth.place[truth.at]);
 }
 
+static void map_change_begin(void)
+{
+	change_begin();
+	rest_begin();
+}
+
+static void map_change_end(void)
+{
+	rest_end();
+	change_end();
+}
+
 /* To another place or off, as it comes: with memory space on or off meanwhile, sized first as a system does. */
 void move_once(struct ahci_disk *disk)
 {
 	uint32_t to = (uint32_t)random_below(PLACES);
 	bool off = random_below(4) == 0, sized = random_below(4) == 0;
 
-	change_begin();
+	map_change_begin();
 	if (off)
 		set_memory(false);
 	if (sized && off)
@@ -71,15 +83,15 @@ void move_once(struct ahci_disk *disk)
 	pci_config_write(0, device, function, PCI_ABAR, (uint32_t)truth.place[to]);
 	truth.at = off ? PLACES : to;
 	if (off) {
-		change_end();
+		map_change_end();
 		wait_us(random_below(RESTS_US));
-		change_begin();
+		map_change_begin();
 		set_memory(true);
 		truth.at = to;
 	}
 	disk->hba = (volatile uint32_t *)truth.place[to];
 	disk->port = disk->hba + HBA_PORTS / 4;
-	change_end();
+	map_change_end();
 	wait_us(random_below(RESTS_US));
 	use(disk);
 	moves++;

@@ -64,6 +64,40 @@ void check_once(uint64_t *random)
 	__atomic_add_fetch(&checks, 1, __ATOMIC_RELAXED);
 }
 
+/* ---- rest ---- */
+
+#define REST_US 10000000
+
+static volatile bool rest_wanted;
+static uint32_t resting;
+
+void rest_begin(void)
+{
+	rest_wanted = true;
+	if (!WAIT_UNTIL(__atomic_load_n(&resting, __ATOMIC_SEQ_CST) == machine.cpus - 1, REST_US))
+		guest_fail("%u CPUs of %u rest", resting, machine.cpus - 1);
+}
+
+void rest_end(void)
+{
+	rest_wanted = false;
+}
+
+void rest_if_asked(void)
+{
+	if (!rest_wanted)
+		return;
+	__atomic_add_fetch(&resting, 1, __ATOMIC_SEQ_CST);
+	for (unsigned turn = 0; rest_wanted; turn++)
+		if (turn % 2)
+			cpuid(0, 0);
+		else
+			cpu_pause();
+	__atomic_sub_fetch(&resting, 1, __ATOMIC_SEQ_CST);
+}
+
+/* ---- NMIs ---- */
+
 static bool nmi_handler(struct trap_frame *frame)
 {
 	(void)frame;

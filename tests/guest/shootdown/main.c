@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options: `seconds`, `seed`; `nmis=0` leaves the NMIs out. */
+/* Options: `seconds`, `seed`. */
 #include "tests/guest/shootdown/shootdown.h"
 
 static volatile bool stop;
-static bool with_nmis;
 
 static void others(void *seed)
 {
 	uint64_t random = (uint64_t)seed;
 
 	while (!stop) {
-		for (unsigned i = 0; i < 16; i++)
+		for (unsigned i = 0; i < 16; i++) {
+			rest_if_asked();
 			check_once(&random);
-		if (with_nmis)
-			nmi_once(&random);
+		}
+		rest_if_asked();
+		nmi_once(&random);
 	}
 }
 
@@ -25,7 +26,6 @@ void guest_main(void)
 	print("cpus = %u\n", machine.cpus);
 	random_begin();
 	random = random_next() | 1;
-	with_nmis = option_number("nmis", 1);
 	if (!ahci_open(&disk, 0))
 		guest_fail("no disk");
 	moves_begin(&disk);
@@ -38,8 +38,7 @@ void guest_main(void)
 		for (unsigned i = 0; i < 8; i++)
 			move_once(&disk);
 		copies_once(&disk);
-		if (with_nmis)
-			nmi_once(&random);
+		nmi_once(&random);
 	}
 	stop = true;
 	for (uint32_t i = 1; i < machine.cpus; i++)

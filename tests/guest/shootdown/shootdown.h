@@ -35,6 +35,16 @@ static inline void change_end(void)
 	__atomic_add_fetch(&truth.phase, 1, __ATOMIC_SEQ_CST);
 }
 
+/*
+ * While CPU 0 changes where devices are, the others keep off their registers, the local
+ * APIC's among them: QEMU 7.2 shows a CPU the new map before it has dropped that CPU's
+ * translations, and an access in between reaches some other device (bare as well:
+ * docs/caveats.md). They go on running, with exits and without.
+ */
+void rest_begin(void); /* CPU 0; they rest when it returns */
+void rest_end(void);
+void rest_if_asked(void); /* the others, before each access */
+
 /* CPU 0. */
 void moves_begin(struct ahci_disk *disk);
 void move_once(struct ahci_disk *disk);
