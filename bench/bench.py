@@ -51,7 +51,7 @@ def disks(place, rounds):
 			figures["idle_exits_per_second_per_cpu"] = Sample([measure.idle_exits(encrypted) for _ in range(rounds)])
 		figures.update(exits_of_jobs(encrypted, place, JOBS, rounds))
 		encrypted.pause()
-		figures.update(fio_rounds(running, place, rounds))
+		figures.update(fio_rounds(running, place, report.fio_rounds(rounds)))
 	return figures
 
 
