@@ -96,13 +96,22 @@ static void (*const handlers[EXIT_REASONS])(struct vcpu *) = {
 	[EXIT_OTHER] = other_exit,
 };
 
-/* in_guest is set first: a request is either seen below or its kick finds us in the guest. */
+static void stop_if_all_do(void)
+{
+	if (power_stopping())
+		power_stop_all_cpus();
+}
+
+/*
+ * in_guest is set first: a request is either seen below or its kick finds us in the guest. Who ends the machine does
+ * not wait for a CPU that waits for its start: that one looks again when it has come.
+ */
 static void before_entry(struct vcpu *vcpu)
 {
 	__atomic_store_n(&vcpu->in_guest, 1, __ATOMIC_SEQ_CST);
-	if (power_stopping())
-		power_stop_all_cpus();
+	stop_if_all_do();
 	startup_serve(vcpu);
+	stop_if_all_do();
 	shootdown_serve(vcpu);
 	interrupts_serve(vcpu);
 	nmi_serve(vcpu);

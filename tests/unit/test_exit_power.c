@@ -158,6 +158,20 @@ MACHINE_TEST(test_init_of_boot_cpu)
 	ended(0xcf9, 1, 0x06);
 }
 
+/* A start that meets the end of the machine: the keys are gone, the CPU does not run again. */
+MACHINE_TEST(test_start_meanwhile)
+{
+	start();
+	assert_true(guest_write(0, LAPIC_REGISTERS + 0x310, 4, cpus[1].apic_id << 24));
+	assert_true(guest_write(0, LAPIC_REGISTERS + 0x300, 4, 0x4500));
+	cpus_take_nmis();
+	assert_int_equal(cpus[1].state, CPU_WAITING);
+	assert_true(guest_write(0, LAPIC_REGISTERS + 0x300, 4, 0x4601));
+	guest_out(0, PM1_CONTROL, 2, SLEEP_ENABLE | 7u << 10);
+	cpu_wake(&cpus[1]);
+	ended(PM1_CONTROL, 2, SLEEP_ENABLE | 7u << 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +187,7 @@ int main(void)
 		cmocka_unit_test(test_refused_state),
 		cmocka_unit_test(test_refused_state_short),
 		cmocka_unit_test(test_init_of_boot_cpu),
+		cmocka_unit_test(test_start_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

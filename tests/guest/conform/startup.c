@@ -192,6 +192,15 @@ static void faults(void *argument)
 	}
 }
 
+static volatile bool reached;
+
+/* Called with interrupts off: from then on they are as the state has them. */
+static void enter_state(void *state)
+{
+	reached = true;
+	((void (*)(void *))state)(NULL);
+}
+
 /* A step a letter: I INIT, S SIPI, N NMI, V a vector, w waits. What came of it: the CPU is online, beats or rests. */
 static void order(const char *name, void (*state)(void *), const char *steps)
 {
@@ -199,7 +208,10 @@ static void order(const char *name, void (*state)(void *), const char *steps)
 	const uint32_t id = cpu->apic_id;
 
 	if (state) {
-		cpu_run(cpu, state, NULL);
+		reached = false;
+		cpu_run(cpu, enter_state, (void *)state);
+		if (!WAIT_UNTIL(reached, WAIT_US))
+			guest_fail("cpu 1 does not come to %s", name);
 		wait_us(SETTLE_US);
 	}
 	cpu_prepare(cpu, NULL, 0);
