@@ -195,10 +195,32 @@ bool collect(struct ahci *ahci, unsigned number, struct cipher_scope *scope)
 	return hidden;
 }
 
+/*
+ * A device that meets a bad sector has transferred those before it, names it (ACS-4,
+ * 6.2, LBA of the first error), and systems take what lies before it for read. Where
+ * nothing was transferred, what is in the buffers means nothing, before and after.
+ */
+static void deliver_before_error(struct ahci *ahci, unsigned number)
+{
+	struct port *port = &ahci->port[number];
+	struct cipher_scope scope = {.saved = false};
+
+	if (!(device_read(ahci, port_offset(number, PORT_TFD)) & (TFD_ERR | TFD_DF)))
+		return;
+	for (uint32_t rest = port->issued; rest; rest &= rest - 1) {
+		unsigned tag = (unsigned)__builtin_ctz(rest);
+
+		if (port->slot[tag].kind == CHUNK_DIRECT || port->slot[tag].kind == CHUNK_BOUNCE_READ)
+			deliver(ahci, port, tag, &scope);
+	}
+	cipher_end(&scope);
+}
+
 void collect_abandon(struct ahci *ahci, unsigned number)
 {
 	struct port *port = &ahci->port[number];
 
+	deliver_before_error(ahci, number);
 	for (unsigned tag = 0; tag < COMMAND_SLOTS; tag++) {
 		release_bounce(ahci, &port->slot[tag]);
 		port->slot[tag].state = SLOT_FREE;

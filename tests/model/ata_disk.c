@@ -93,8 +93,13 @@ uint8_t ata_disk_plan(struct ata_disk *disk, const struct ata_command *command, 
 			return ATA_ABRT;
 		if (first >= disk->sectors || units > disk->sectors - first)
 			return ATA_IDNF;
-		if (disk->bad_lba - first < units)
+		/* What lies before it is transferred. */
+		if (disk->bad_lba - first < units) {
+			plan->direction = row->direction;
+			plan->bytes = row->direction == ATA_IN ? (uint32_t)(disk->bad_lba - first) * unit : 0;
+			plan->block = unit;
 			return ATA_UNC;
+		}
 	}
 	if (row->unit == ATA_VERIFY)
 		return 0;

@@ -131,7 +131,7 @@ void hba_move(struct hba *hba, unsigned port, unsigned slot)
 	if (!(p->accepted >> slot & 1) || p->moved >> slot & 1 || !(p->cmd & PXCMD_CR))
 		return;
 	p->moved |= 1u << slot;
-	if (s->error || s->control)
+	if (s->control || (s->error && !bytes))
 		return;
 	if (s->plan.ncq) {
 		uint8_t setup[28] = {0x41, s->plan.direction == ATA_IN ? 0x20 : 0, 0, 0, (uint8_t)slot};
@@ -148,10 +148,10 @@ void hba_move(struct hba *hba, unsigned port, unsigned slot)
 			s->error = ATA_ABRT;
 	}
 	if (s->plan.direction == ATA_IN)
-		s->error = ata_disk_in(p->disk, &s->command, data, bytes);
+		s->error |= ata_disk_in(p->disk, &s->command, data, bytes);
 	else if (!s->error)
 		s->error = ata_disk_out(p->disk, &s->command, data, bytes);
-	if (s->plan.direction == ATA_IN && !s->error) {
+	if (s->plan.direction == ATA_IN && (!s->error || s->error == ATA_UNC)) {
 		moved = walk(hba, port, s, data, bytes, false);
 		if (moved < bytes)
 			p->interrupts |= PXIS_OFS;

@@ -19,6 +19,7 @@ struct fixture {
 };
 
 #define BUFFER (256u * 1024)
+#define CIPHER_LBAS 8u /* in a sector of the cipher */
 /* Some bytes of a clear sector before the first volume. */
 #define PINNED_LBA    20u
 #define PINNED_OFFSET 100u
@@ -403,6 +404,36 @@ static void errors_of_the_disk(void **state)
 	stop(&f);
 }
 
+/* Systems take the sectors before the bad one for read: they are plaintext, in direct reads and in bounced ones. */
+static void sectors_before_a_bad_one(void **state)
+{
+	uint8_t expected[512];
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	f.m.disk[0].bad_lba = 320;
+	for (unsigned ncq = 0; ncq < 2; ncq++)
+		for (uint64_t lba = 296; lba < 300; lba++) {
+			struct guest_piece piece = {f.buffer, 40 * 512};
+			unsigned slot = ncq ? 7 : 0;
+			struct guest_command c = guest_transfer(false, ncq, slot, lba, 40, &piece, 1);
+			const uint8_t *read = machine_pointer(&f.m, f.buffer);
+
+			memset(machine_pointer(&f.m, f.buffer), 0, 40 * 512);
+			assert_false(guest_do(&f.g, slot, &c));
+			assert_int_equal(f.g.tfd >> 8, ATA_UNC);
+			assert_true(guest_recover(&f.g));
+			for (uint64_t at = lba; at + CIPHER_LBAS <= f.m.disk[0].bad_lba; at++) {
+				machine_pattern(&f.m, 0, at, expected);
+				assert_memory_equal(read + (at - lba) * 512, expected, 512);
+			}
+			if (ncq)
+				assert_int_equal(read_error_log(&f), slot);
+		}
+	stop(&f);
+}
+
 /* One of many queued commands fails: the log names it, the rest is done again. */
 static void a_queued_command_fails(void **state)
 {
@@ -551,6 +582,7 @@ int main(void)
 		cmocka_unit_test(trim),
 		cmocka_unit_test(identify),
 		cmocka_unit_test(errors_of_the_disk),
+		cmocka_unit_test(sectors_before_a_bad_one),
 		cmocka_unit_test(a_queued_command_fails),
 		cmocka_unit_test(resets_in_flight),
 		cmocka_unit_test(quiesced),
