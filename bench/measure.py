@@ -94,7 +94,7 @@ def machine(place, variant):
 	other = setups.data_disk(f"{name}-other", 32, 512 * beneath)
 	with delayed(disk, place.latency_ms) if place.latency_ms else contextlib.nullcontext(disk) as path:
 		disks = [Disk(path, bus=place.bus), Disk(other, bus=place.bus, controller=1)]
-		with setups.quick(name, disks, beneath=beneath, policy="icr=fast\n", cpus=place.cpus) as started:
+		with setups.quick(name, disks, beneath=beneath, policy="icr=fast\n", cpus=place.cpus, parallel=place.cpus > 1) as started:
 			name_device(started, place)
 			yield started
 			started.kill()

@@ -43,7 +43,8 @@ def booted(name, case, *, beneath, policy="", options=None, sector_bytes=512, da
 	label = f"{case}-{'beneath' if beneath else 'bare'}"
 	system = _system(setups.path(f"{label}-system"), name, beneath, policy, options or {})
 	own = data or setups.data_disk(f"{label}-data", DISK_MIB, sector_bytes)
-	with Machine(label, [Disk(system, bus="virtio", boot=True), Disk(own, bus=bus), *disks], **machine) as started:
+	every_disk = [Disk(system, bus="virtio", boot=True), Disk(own, bus=bus), *disks]
+	with Machine(label, every_disk, parallel=True, **machine) as started:
 		if beneath:
 			setups.unlock(started)
 		yield started
