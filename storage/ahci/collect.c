@@ -198,7 +198,8 @@ bool collect(struct ahci *ahci, unsigned number, struct cipher_scope *scope)
 /*
  * A device that meets a bad sector has transferred those before it, names it (ACS-4,
  * 6.2, LBA of the first error), and systems take what lies before it for read. Where
- * nothing was transferred, what is in the buffers means nothing, before and after.
+ * nothing was transferred, what is in the buffers means nothing, before and after: nor
+ * does it after a reset, when the task file reads as 7Fh.
  */
 static void deliver_before_error(struct ahci *ahci, unsigned number)
 {
