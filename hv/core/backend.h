@@ -45,6 +45,8 @@ struct cpu_backend {
 	void (*inject_nmi)(struct vcpu *vcpu);
 	/* Whether there is EXIT_IRET before each IRET. */
 	void (*watch_iret)(struct vcpu *vcpu, bool on);
+	/* Whether there is EXIT_HALT at each HLT. */
+	void (*watch_halt)(struct vcpu *vcpu, bool on);
 	/* Whether there is EXIT_INTERRUPT when an external interrupt could be delivered to the guest. */
 	void (*watch_interrupts)(struct vcpu *vcpu, bool on);
 	/*

@@ -13,6 +13,7 @@ const char counter_names[COUNTERS][COUNTER_NAME_BYTES] = {
 	[EXIT_SMI] = "smi",
 	[EXIT_INIT] = "init",
 	[EXIT_IRET] = "iret",
+	[EXIT_HALT] = "halt",
 	[EXIT_STEP] = "step",
 	[EXIT_UNDEFINED] = "undefined-instruction",
 	[EXIT_INVALIDATE] = "invd",

@@ -88,6 +88,7 @@ static void (*const handlers[EXIT_REASONS])(struct vcpu *) = {
 	[EXIT_SMI] = smi_exit,
 	[EXIT_INIT] = init_exit,
 	[EXIT_IRET] = iret_exit,
+	[EXIT_HALT] = halt_exit,
 	[EXIT_STEP] = step_exit,
 	[EXIT_UNDEFINED] = undefined_exit,
 	[EXIT_INVALIDATE] = invalidate_exit,

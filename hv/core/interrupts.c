@@ -2,6 +2,7 @@
 #include "hv/core/interrupts.h"
 #include "hv/core/lapic.h"
 #include "hv/core/mediator.h"
+#include "hv/core/msr.h"
 #include "hv/core/nmi.h"
 #include "hv/core/shootdown.h"
 
@@ -99,16 +100,19 @@ static void give(struct vcpu *vcpu)
  */
 void interrupts_serve(struct vcpu *vcpu)
 {
-	bool watched = __atomic_load_n(&vcpu->watches, __ATOMIC_SEQ_CST);
+	bool watched = __atomic_load_n(&vcpu->watches, __ATOMIC_SEQ_CST), given;
 
 	give(vcpu);
-	watched |= backend->pending_interrupt(vcpu) >= 0;
+	given = backend->pending_interrupt(vcpu) >= 0;
+	watched |= given;
 	backend->watch_interrupts(vcpu, watched);
+	backend->watch_halt(vcpu, given && !vcpu->deaf_halt_ahead);
 	if (watched)
 		__atomic_store_n(&vcpu->watched, 1, __ATOMIC_SEQ_CST);
 	if (highest(vcpu) >= 0 && !vcpu->iret_ahead)
 		backend->watch_iret(vcpu, true);
 	vcpu->iret_ahead = false;
+	vcpu->deaf_halt_ahead = false;
 }
 
 void iret_exit(struct vcpu *vcpu)
@@ -117,6 +121,20 @@ void iret_exit(struct vcpu *vcpu)
 	backend->watch_iret(vcpu, false);
 	if (vcpu->nmi_blocked && !vcpu->nmi_returning)
 		nmi_handler_ends(vcpu);
+}
+
+/*
+ * A processor takes the interrupt at the HLT at once, and goes on behind it; so does the guest. There are emulators that
+ * now and then forget a virtual interrupt at the entry that it was given with: without this exit the guest would halt
+ * with it, and if it is the local APIC's highest nothing would come any more. With interrupts off it is a halt, that only
+ * an NMI ends.
+ */
+void halt_exit(struct vcpu *vcpu)
+{
+	if (vcpu->rflags & RFLAGS_IF)
+		skip_instruction(vcpu, 1);
+	else
+		vcpu->deaf_halt_ahead = true;
 }
 
 void interrupts_reset(struct vcpu *vcpu)

@@ -10,6 +10,10 @@
 #define CPUID_OSPKE   (1u << 4)
 #define CPUID_SVM     (1u << 2)
 
+/* What the opcodes of instructions that exit begin with; none of them is a prefix. */
+#define OPCODE_TWO_BYTES 0x0f
+#define OPCODE_HLT       0xf4
+
 static void general_protection(struct vcpu *vcpu)
 {
 	backend->inject_exception(vcpu, EXCEPTION_GP, true, 0);
@@ -124,7 +128,7 @@ bool skip_instruction(struct vcpu *vcpu, unsigned opcode_bytes)
 
 	if (!count)
 		return false;
-	while (prefixes < count && bytes[prefixes] != 0x0f)
+	while (prefixes < count && bytes[prefixes] != OPCODE_TWO_BYTES && bytes[prefixes] != OPCODE_HLT)
 		prefixes++;
 	backend->insn_cpu(vcpu, &cpu);
 	retire_begin(vcpu);

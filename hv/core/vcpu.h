@@ -26,6 +26,7 @@ enum exit_reason {
 	EXIT_SMI, /* system management mode is wanted: it is taken in the host */
 	EXIT_INIT,
 	EXIT_IRET,      /* a handler of the guest returns, and something waits for that */
+	EXIT_HALT,      /* HLT, with an interrupt given that has not been taken */
 	EXIT_UNDEFINED, /* an instruction the guest's processor does not have */
 	EXIT_INVALIDATE, /* INVD */
 	EXIT_STEP,      /* an instruction that we asked to see the end of */
@@ -98,6 +99,7 @@ struct vcpu {
 	uint32_t watched;       /* ... and it does: 0 outside the guest */
 	uint64_t taken[4];      /* interrupts by vector: the host has taken them, the guest is to get them */
 	bool iret_ahead;        /* the guest's next instruction is an IRET that has exited */
+	bool deaf_halt_ahead;   /* ... is a HLT that has exited, with interrupts off */
 
 	bool nmi_pending, nmi_blocked; /* the guest's own, see nmi.c */
 	bool nmi_returning;            /* the handler's IRET is next: where it stands */

@@ -46,6 +46,11 @@ void svm_watch_iret(struct vcpu *vcpu, bool on)
 	intercept(vcpu, VMCB_IRET, on);
 }
 
+void svm_watch_halt(struct vcpu *vcpu, bool on)
+{
+	intercept(vcpu, VMCB_HLT, on);
+}
+
 void svm_watch_interrupts(struct vcpu *vcpu, bool on)
 {
 	intercept(vcpu, VMCB_INTR, on);

@@ -126,6 +126,8 @@ static enum exit_reason reason_of(uint64_t code)
 		return EXIT_STEP;
 	case VMEXIT_IRET:
 		return EXIT_IRET;
+	case VMEXIT_HLT:
+		return EXIT_HALT;
 	case VMEXIT_INVD:
 		return EXIT_INVALIDATE;
 	case VMEXIT_IOIO:
@@ -224,6 +226,7 @@ const struct cpu_backend svm_backend = {
 	.injection_pending = svm_injection_pending,
 	.inject_nmi = svm_inject_nmi,
 	.watch_iret = svm_watch_iret,
+	.watch_halt = svm_watch_halt,
 	.watch_interrupts = svm_watch_interrupts,
 	.pend_interrupt = svm_pend_interrupt,
 	.pending_interrupt = svm_pending_interrupt,

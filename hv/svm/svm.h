@@ -47,6 +47,7 @@ void svm_inject_debug(struct vcpu *vcpu, uint64_t causes);
 bool svm_injection_pending(struct vcpu *vcpu);
 void svm_inject_nmi(struct vcpu *vcpu);
 void svm_watch_iret(struct vcpu *vcpu, bool on);
+void svm_watch_halt(struct vcpu *vcpu, bool on);
 void svm_watch_interrupts(struct vcpu *vcpu, bool on);
 void svm_pend_interrupt(struct vcpu *vcpu, uint8_t vector);
 int svm_pending_interrupt(struct vcpu *vcpu);

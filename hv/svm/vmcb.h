@@ -69,6 +69,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 #define VMCB_CPUID    (1u << 18)
 #define VMCB_IRET     (1u << 20)
 #define VMCB_INVD     (1u << 22)
+#define VMCB_HLT      (1u << 24)
 #define VMCB_INVLPGA  (1u << 26)
 #define VMCB_IOIO     (1u << 27)
 #define VMCB_MSR      (1u << 28)
@@ -107,6 +108,7 @@ enum vmexit {
 	VMEXIT_CPUID = 0x72,
 	VMEXIT_IRET = 0x74,
 	VMEXIT_INVD = 0x76,
+	VMEXIT_HLT = 0x78,
 	VMEXIT_INVLPGA = 0x7a,
 	VMEXIT_IOIO = 0x7b,
 	VMEXIT_MSR = 0x7c,

@@ -259,6 +259,52 @@ MACHINE_TEST(an_nmi_beside_it)
 	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x45);
 }
 
+/* Whether the guest goes on behind its HLT. */
+static bool halt(bool interrupts_on)
+{
+	struct vcpu *vcpu = vcpus[0];
+	uint64_t rip = vcpu->rip;
+
+	GUEST_CODE(0, 0xf4);
+	vcpu->rflags = (vcpu->rflags & ~RFLAGS_IF) | (interrupts_on ? RFLAGS_IF : 0);
+	cpu_exit(&cpus[0], VMEXIT_HLT, 0, 0);
+	return vcpu->rip == rip + 1;
+}
+
+static bool watches_halt(void)
+{
+	return cpus[0].vmcb->intercepts1 & VMCB_HLT;
+}
+
+/* A guest that halts before it has taken what it was given wakes at once, whatever has become of the given one. */
+MACHINE_TEST(halt_before_it_is_taken)
+{
+	start();
+	guest_out(0, WATCH, 4, 1);
+	assert_false(watches_halt());
+	cpu_interrupt(&cpus[0], 0x48);
+	assert_true(watches_halt());
+	cpus[0].vmcb->interrupt_state = 1;
+	assert_true(halt(true));
+	assert_int_equal(cpus[0].vmcb->interrupt_state, 0);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x48);
+	any_exit(0);
+	assert_false(watches_halt());
+}
+
+/* With interrupts off it halts, which is the processor's to do; the next time we look again. */
+MACHINE_TEST(halt_with_interrupts_off)
+{
+	start();
+	guest_out(0, WATCH, 4, 1);
+	cpu_interrupt(&cpus[0], 0x48);
+	assert_false(halt(false));
+	assert_false(watches_halt());
+	any_exit(0);
+	assert_true(watches_halt());
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x48);
+}
+
 /* INIT: the local APIC forgets it, and so do we. */
 MACHINE_TEST(init_forgets)
 {
@@ -399,6 +445,8 @@ int main(void)
 		cmocka_unit_test(vectors_of_exceptions),
 		cmocka_unit_test(machine_check),
 		cmocka_unit_test(an_nmi_beside_it),
+		cmocka_unit_test(halt_before_it_is_taken),
+		cmocka_unit_test(halt_with_interrupts_off),
 		cmocka_unit_test(init_forgets),
 		cmocka_unit_test(another_cpu),
 		cmocka_unit_test(reset_before_an_entry),
