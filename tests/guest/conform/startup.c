@@ -11,7 +11,7 @@
 #define RESULTS    0x1000u /* in the page of the start */
 #define RESULT_MAX 64u
 #define WAIT_US    2000000
-#define REST_US    100000 /* what a CPU gets to show that it rests */
+#define REST_US    300000 /* what a CPU gets to show that it rests */
 #define SETTLE_US  5000
 #define CR2_BEFORE 0x1234000ull
 

@@ -8,7 +8,7 @@
 #define EVENT_REQUEST    0x0c
 #define ABORTED_DELETION 0x008 /* Command Aborted due to SQ Deletion */
 #define TURNS            24u
-#define EVENT_US         200000ull
+#define EVENT_US         2000000ull
 
 static const struct place plain;
 static uint64_t salt = 7000;
