@@ -55,9 +55,10 @@ struct cpu_backend {
 	 */
 	void (*pend_interrupt)(struct vcpu *vcpu, uint8_t vector);
 	int (*pending_interrupt)(struct vcpu *vcpu);
-	/* Asks for EXIT_STEP after the next instruction, which is then given to `stepped`: what is the guest's own #DB, it gets. */
+	/* Asks for EXIT_EXCEPTION after the next instruction. */
 	void (*step)(struct vcpu *vcpu);
-	void (*stepped)(struct vcpu *vcpu);
+	/* EXIT_EXCEPTION: injects what is the guest's own. */
+	void (*exception)(struct vcpu *vcpu);
 	/* #DB as a trap: `causes` are the bits of DR6. */
 	void (*inject_debug)(struct vcpu *vcpu, uint64_t causes);
 	/* The instruction at rip has been emulated: drop the interrupt shadow and RF. Callers: hv/core/retire.c. */

@@ -31,9 +31,9 @@ static void smi_exit(struct vcpu *vcpu)
 	nmi_take(vcpu, WINDOW_GUEST_REGISTERS);
 }
 
-static void step_exit(struct vcpu *vcpu)
+static void exception_exit(struct vcpu *vcpu)
 {
-	backend->stepped(vcpu);
+	backend->exception(vcpu);
 }
 
 static void undefined_exit(struct vcpu *vcpu)
@@ -89,7 +89,7 @@ static void (*const handlers[EXIT_REASONS])(struct vcpu *) = {
 	[EXIT_INIT] = init_exit,
 	[EXIT_IRET] = iret_exit,
 	[EXIT_HALT] = halt_exit,
-	[EXIT_STEP] = step_exit,
+	[EXIT_EXCEPTION] = exception_exit,
 	[EXIT_UNDEFINED] = undefined_exit,
 	[EXIT_INVALIDATE] = invalidate_exit,
 	[EXIT_SHUTDOWN] = shutdown_exit,

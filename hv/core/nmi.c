@@ -50,6 +50,11 @@ static void inject(struct vcpu *vcpu)
 	backend->watch_iret(vcpu, true);
 }
 
+void nmi_again(struct vcpu *vcpu)
+{
+	vcpu->nmi_pending = true;
+}
+
 /* Where an NMI has to wait for an instruction or for another event, there is an exit right after it. */
 void nmi_serve(struct vcpu *vcpu)
 {

@@ -20,6 +20,8 @@ void nmi_take(struct vcpu *vcpu, enum window window);
 void nmi_handler_ends(struct vcpu *vcpu);
 /* Before an entry: injects what waits, when its time has come. */
 void nmi_serve(struct vcpu *vcpu);
+/* An exception has come in the midst of an NMI's delivery. NMIs are blocked, so it comes when that one's handler returns. */
+void nmi_again(struct vcpu *vcpu);
 /* INIT: nothing waits, nothing is blocked. */
 void nmi_reset(struct vcpu *vcpu);
 

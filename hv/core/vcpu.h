@@ -29,7 +29,7 @@ enum exit_reason {
 	EXIT_HALT,      /* HLT, with an interrupt given that has not been taken */
 	EXIT_UNDEFINED, /* an instruction the guest's processor does not have */
 	EXIT_INVALIDATE, /* INVD */
-	EXIT_STEP,      /* an instruction that we asked to see the end of */
+	EXIT_EXCEPTION, /* #AC or #DB: the guest's own, or the end of a step that we asked for */
 	EXIT_SHUTDOWN,  /* triple fault */
 	EXIT_INVALID,   /* the processor refused the guest's state */
 	EXIT_OTHER,

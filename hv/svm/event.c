@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exceptions and NMIs that the guest takes at its next entry. APM volume 2, 15.20. */
 #include "hv/svm/svm.h"
+#include "hv/core/nmi.h"
 
 void svm_inject_exception(struct vcpu *vcpu, enum exception vector, bool has_error, uint32_t error)
 {
@@ -8,6 +9,8 @@ void svm_inject_exception(struct vcpu *vcpu, enum exception vector, bool has_err
 
 	if (has_error)
 		event |= VMCB_EVENT_ERROR | (uint64_t)error << 32;
+	if ((vmcb_of(vcpu)->event_injection & (VMCB_EVENT_VALID | VMCB_EVENT_TYPE)) == (VMCB_EVENT_VALID | VMCB_EVENT_NMI))
+		nmi_again(vcpu);
 	vmcb_of(vcpu)->event_injection = event;
 }
 
@@ -69,14 +72,14 @@ int svm_pending_interrupt(struct vcpu *vcpu)
 	return vintr & VMCB_V_IRQ ? VMCB_V_VECTOR_OF(vintr) : -1;
 }
 
-/* By the trap flag, whose #DB is intercepted for this once. */
+/* By the trap flag. */
 void svm_step(struct vcpu *vcpu)
 {
 	struct svm_state *svm = vcpu->backend;
 
-	if (svm->vmcb.exceptions & 1u << EXCEPTION_DB)
+	if (svm->stepping)
 		return;
-	svm->vmcb.exceptions |= 1u << EXCEPTION_DB;
+	svm->stepping = true;
 	svm->step_dr6 = svm->vmcb.dr6;
 	svm->step_rip = vcpu->rip;
 	svm->step_by_guest = vcpu->rflags & RFLAGS_TF;
@@ -87,12 +90,12 @@ void svm_step(struct vcpu *vcpu)
  * The instruction may have loaded the flags (IRET): only where none has been executed
  * is the trap flag ours to clear.
  */
-void svm_stepped(struct vcpu *vcpu)
+static void stepped(struct vcpu *vcpu)
 {
 	struct svm_state *svm = vcpu->backend;
 	uint64_t causes = svm->vmcb.dr6 & DR6_BREAKPOINTS;
 
-	svm->vmcb.exceptions &= ~(1u << EXCEPTION_DB);
+	svm->stepping = false;
 	if (!svm->step_by_guest) {
 		svm->vmcb.dr6 = (svm->vmcb.dr6 & ~DR6_BS) | (svm->step_dr6 & DR6_BS);
 		if (vcpu->rip == svm->step_rip)
@@ -100,4 +103,24 @@ void svm_stepped(struct vcpu *vcpu)
 	}
 	if (svm->step_by_guest || causes & ~svm->step_dr6)
 		svm_inject_exception(vcpu, EXCEPTION_DB, false, 0);
+}
+
+/*
+ * DR6 and DR7 are already as the handler is to find them, and rip as it is pushed; of #AC, a fault, RF is pushed set, and
+ * the error code is always 0. ICEBP is not intercepted with #DB. Of an event whose delivery this one has cut
+ * short, an external interrupt has become a virtual one, an NMI comes again, and what an instruction raises at its start
+ * it raises again. A trap goes, as in the processor. The interrupt shadow ends with the delivery.
+ */
+void svm_exception(struct vcpu *vcpu)
+{
+	const struct svm_state *svm = vcpu->backend;
+
+	if (vcpu->exit.code == VMEXIT_ALIGNMENT) {
+		vcpu->rflags |= RFLAGS_RF;
+		svm_inject_exception(vcpu, EXCEPTION_AC, true, 0);
+	} else if (svm->stepping) {
+		stepped(vcpu);
+	} else {
+		svm_inject_exception(vcpu, EXCEPTION_DB, false, 0);
+	}
 }

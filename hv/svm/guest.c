@@ -81,7 +81,8 @@ void svm_reset(struct vcpu *vcpu)
 	vmcb->event_injection = vmcb->vintr = 0;
 	vmcb->interrupt_state = 0;
 	vmcb->intercepts1 &= ~VMCB_IRET;
-	vmcb->exceptions = 0;
+	vmcb->exceptions = SVM_EXCEPTIONS;
+	((struct svm_state *)vcpu->backend)->stepping = false;
 	svm_vmload(vmcb);
 	svm_backend.flush(vcpu);
 }

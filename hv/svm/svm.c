@@ -37,6 +37,7 @@ static void load_segment(struct vmcb_segment *segment, uint16_t selector, const 
 
 static void set_intercepts(struct vmcb *vmcb)
 {
+	vmcb->exceptions = SVM_EXCEPTIONS;
 	vmcb->intercepts1 = VMCB_NMI | VMCB_SMI | VMCB_INIT | VMCB_CPUID | VMCB_INVD | VMCB_INVLPGA | VMCB_IOIO | VMCB_MSR |
 			    VMCB_SHUTDOWN;
 	vmcb->intercepts2 = VMCB_VMRUN | VMCB_VMMCALL | VMCB_VMLOAD | VMCB_VMSAVE | VMCB_STGI | VMCB_CLGI |
@@ -123,7 +124,8 @@ static enum exit_reason reason_of(uint64_t code)
 	case VMEXIT_CPUID:
 		return EXIT_CPUID;
 	case VMEXIT_DEBUG:
-		return EXIT_STEP;
+	case VMEXIT_ALIGNMENT:
+		return EXIT_EXCEPTION;
 	case VMEXIT_IRET:
 		return EXIT_IRET;
 	case VMEXIT_HLT:
@@ -231,7 +233,7 @@ const struct cpu_backend svm_backend = {
 	.pend_interrupt = svm_pend_interrupt,
 	.pending_interrupt = svm_pending_interrupt,
 	.step = svm_step,
-	.stepped = svm_stepped,
+	.exception = svm_exception,
 	.retired = svm_retired,
 	.reset = svm_reset,
 	.startup = svm_startup,

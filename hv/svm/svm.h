@@ -10,11 +10,18 @@
 struct svm_state {
 	struct vmcb vmcb;
 	uint8_t host_save[4096]; /* VM_HSAVE_PA */
-	/* As they were before svm_step() */
+	bool stepping; /* and what there was before svm_step(): */
 	uint64_t step_dr6, step_rip;
 	bool step_by_guest;
 	uint8_t physical_bits;   /* of the processor's addresses */
 };
+
+/*
+ * A guest can have the delivery of these raise the same one again, and so on without an end, in which the processor looks
+ * for no signal of ours; so there is an exit at each. APM volume 2, 15.12. Others end in a shutdown, or are not raised by
+ * a delivery.
+ */
+#define SVM_EXCEPTIONS (1u << EXCEPTION_DB | 1u << EXCEPTION_AC)
 
 /* Permission maps (APM 15.10, 15.11), shared by all CPUs. */
 extern uint8_t svm_iopm[3 * 4096];
@@ -52,7 +59,7 @@ void svm_watch_interrupts(struct vcpu *vcpu, bool on);
 void svm_pend_interrupt(struct vcpu *vcpu, uint8_t vector);
 int svm_pending_interrupt(struct vcpu *vcpu);
 void svm_step(struct vcpu *vcpu);
-void svm_stepped(struct vcpu *vcpu);
+void svm_exception(struct vcpu *vcpu);
 
 /* permission.c */
 void svm_trap_port(uint16_t first, uint16_t last);

@@ -100,7 +100,8 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 #define VMCB_TLB_FLUSH_ALL 1u
 
 enum vmexit {
-	VMEXIT_DEBUG = 0x41, /* #DB */
+	VMEXIT_DEBUG = 0x41,     /* #DB */
+	VMEXIT_ALIGNMENT = 0x51, /* #AC */
 	VMEXIT_INTR = 0x60,
 	VMEXIT_NMI = 0x61,
 	VMEXIT_SMI = 0x62,

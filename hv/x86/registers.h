@@ -73,6 +73,7 @@ enum exception {
 	EXCEPTION_DF = 8,
 	EXCEPTION_GP = 13,
 	EXCEPTION_PF = 14,
+	EXCEPTION_AC = 17,
 };
 
 #include "hv/x86/instructions.h"
