@@ -9,6 +9,7 @@
 
 #include "hv/core/vcpu.h"
 #include "hv/x86/registers.h"
+#include "hv/x86/segment.h"
 
 /* The firmware's state at the moment of the take-over: the guest goes on exactly there. */
 struct launch_state {
@@ -38,6 +39,8 @@ struct cpu_backend {
 	/* Paging state for walks; segment bases and mode for the executor. */
 	void (*paging)(struct vcpu *vcpu, struct walk_cpu *out);
 	void (*insn_cpu)(struct vcpu *vcpu, struct insn_cpu *out);
+	/* A segment register, as the processor holds it. */
+	void (*segment)(struct vcpu *vcpu, enum insn_segment which, struct segment *out);
 	/* Events taken at the next entry. A pending injection is replaced. */
 	void (*inject_exception)(struct vcpu *vcpu, enum exception vector, bool has_error, uint32_t error);
 	void (*inject_page_fault)(struct vcpu *vcpu, uint64_t address, uint32_t error);

@@ -78,7 +78,8 @@ static void advance(uint64_t *reg, unsigned bytes, uint64_t step)
 
 /*
  * INS and OUTS: one element an exit; a REP that has more to do runs again at the
- * same rip. The element's width and the address size come from the instruction.
+ * same rip. The element's width and the address size come from the instruction. The
+ * exit comes before the processor has looked at the operand in memory.
  */
 static void string_access(struct vcpu *vcpu)
 {
@@ -107,17 +108,15 @@ static void string_access(struct vcpu *vcpu)
 
 	if (in)
 		segment = SEG_ES; /* whatever the prefixes say */
-	uint64_t base = cpu.mode == INSN_MODE_64 && segment < SEG_FS ? 0 : cpu.segment_base[segment];
-	uint64_t linear = (*index & mask) + base;
 	unsigned size = vcpu->exit.io.size;
-	uint64_t value = 0;
+	uint64_t linear, value = 0;
 
-	if (cpu.mode != INSN_MODE_64)
-		linear = (uint32_t)linear;
 	if (vcpu->exit.io.repeat && !(vcpu->gpr[1] & mask)) {
 		finish(vcpu);
 		return;
 	}
+	if (guest_operand(vcpu, segment, *index & mask, size, in, &linear))
+		return;
 	if (in) {
 		if (guest_probe_store(vcpu, linear, size) ||
 		    guest_store(vcpu, linear, size, input(vcpu->exit.io.port, size)))

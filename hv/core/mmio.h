@@ -57,6 +57,12 @@ bool mmio_map_missing(struct vcpu *vcpu, uint64_t gpa);
 /* Handles EXIT_NESTED_FAULT. */
 void mmio_fault(struct vcpu *vcpu);
 
+/*
+ * Where the operand of an instruction that the processor has not checked lies: `offset` in a segment. 0, or nonzero with
+ * the #GP or #SS injected that the segment raises. The segment is the one that the instruction names.
+ */
+int guest_operand(struct vcpu *vcpu, enum insn_segment which, uint64_t offset, unsigned size, bool write, uint64_t *linear);
+
 /* Guest linear memory, for string port I/O and the emulator; 0, or nonzero with the fault injected. */
 int guest_load(void *vcpu, uint64_t linear, unsigned size, uint64_t *value);
 int guest_store(void *vcpu, uint64_t linear, unsigned size, uint64_t value);

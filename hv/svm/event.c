@@ -3,11 +3,12 @@
 #include "hv/svm/svm.h"
 #include "hv/core/nmi.h"
 
+/* Real mode knows no error codes. */
 void svm_inject_exception(struct vcpu *vcpu, enum exception vector, bool has_error, uint32_t error)
 {
 	uint64_t event = VMCB_EVENT_VALID | VMCB_EVENT_EXCEPTION | vector;
 
-	if (has_error)
+	if (has_error && vmcb_of(vcpu)->cr0 & CR0_PE)
 		event |= VMCB_EVENT_ERROR | (uint64_t)error << 32;
 	if ((vmcb_of(vcpu)->event_injection & (VMCB_EVENT_VALID | VMCB_EVENT_TYPE)) == (VMCB_EVENT_VALID | VMCB_EVENT_NMI))
 		nmi_again(vcpu);

@@ -48,6 +48,23 @@ void svm_insn_cpu(struct vcpu *vcpu, struct insn_cpu *out)
 	out->segment_base[SEG_GS] = rdmsr(MSR_GS_BASE);
 }
 
+/* VMSAVE brings FS and GS from the processor; what it stores beside them is in no entry's way. */
+void svm_segment(struct vcpu *vcpu, enum insn_segment which, struct segment *out)
+{
+	struct vmcb *vmcb = vmcb_of(vcpu);
+	const struct vmcb_segment *const segments[] = {
+		[SEG_ES] = &vmcb->es, [SEG_CS] = &vmcb->cs, [SEG_SS] = &vmcb->ss,
+		[SEG_DS] = &vmcb->ds, [SEG_FS] = &vmcb->fs, [SEG_GS] = &vmcb->gs,
+	};
+	const struct vmcb_segment *from = segments[which];
+
+	if (which >= SEG_FS)
+		svm_vmsave(vmcb);
+	out->base = from->base;
+	out->limit = from->limit;
+	out->attributes = (uint16_t)((from->attributes & 0xff) | (from->attributes & 0xf00) << 4);
+}
+
 void svm_retired(struct vcpu *vcpu)
 {
 	vmcb_of(vcpu)->interrupt_state &= ~1ull;

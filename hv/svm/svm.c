@@ -222,6 +222,7 @@ const struct cpu_backend svm_backend = {
 	.run = svm_run,
 	.paging = svm_paging,
 	.insn_cpu = svm_insn_cpu,
+	.segment = svm_segment,
 	.inject_exception = svm_inject_exception,
 	.inject_page_fault = svm_inject_page_fault,
 	.inject_debug = svm_inject_debug,

@@ -37,6 +37,7 @@ extern const uint8_t svm_window_end[] __attribute__((visibility("hidden")));
 /* guest.c: the guest's state in the control block. */
 void svm_paging(struct vcpu *vcpu, struct walk_cpu *out);
 void svm_insn_cpu(struct vcpu *vcpu, struct insn_cpu *out);
+void svm_segment(struct vcpu *vcpu, enum insn_segment which, struct segment *out);
 void svm_retired(struct vcpu *vcpu);
 void svm_reset(struct vcpu *vcpu);
 void svm_startup(struct vcpu *vcpu, uint8_t vector);

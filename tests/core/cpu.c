@@ -215,10 +215,12 @@ void svm_clgi(void)
 
 void svm_vmsave(void *vmcb)
 {
-	(void)vmcb;
+	((struct vmcb *)vmcb)->fs = now->fs;
+	((struct vmcb *)vmcb)->gs = now->gs;
 }
 
 void svm_vmload(void *vmcb)
 {
-	(void)vmcb;
+	now->fs = ((const struct vmcb *)vmcb)->fs;
+	now->gs = ((const struct vmcb *)vmcb)->gs;
 }

@@ -36,7 +36,8 @@ struct model_cpu {
 	bool interrupts_open;   /* IF in the host */
 	uint64_t cr0, cr3, cr4;
 	uint64_t breakpoint[4]; /* DR0 to DR3 */
-	uint64_t apic_base, efer, vm_cr, hsave, fs_base, gs_base, mcg_status;
+	uint64_t apic_base, efer, vm_cr, hsave, mcg_status;
+	struct vmcb_segment fs, gs; /* VMRUN leaves them alone */
 	uint32_t lapic[256]; /* by offset / 16 */
 	/* What really went out by this CPU's ICR. */
 	struct sent_interrupt sent[16];

@@ -98,9 +98,9 @@ uint64_t rdmsr(uint32_t index)
 	case MSR_VM_CR:
 		return cpu()->vm_cr;
 	case MSR_FS_BASE:
-		return cpu()->fs_base;
+		return cpu()->fs.base;
 	case MSR_GS_BASE:
-		return cpu()->gs_base;
+		return cpu()->gs.base;
 	}
 	platform_violation("RDMSR of %x faults in the hypervisor", index);
 }

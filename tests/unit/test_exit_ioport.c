@@ -151,7 +151,7 @@ MACHINE_TEST(test_string_segments)
 {
 	struct vcpu *vcpu = start();
 
-	cpus[0].fs_base = 0x10;
+	cpus[0].fs.base = 0x10;
 	cpus[0].vmcb->ds.base = cpus[0].vmcb->es.base = 0x1000;
 	*(uint8_t *)BUFFER = 0x20;
 	*(uint8_t *)(BUFFER + 0x10) = 0x42;

@@ -28,7 +28,8 @@ static const struct probe wide[] = {STRINGS(PROBE_ROW)};
 	X(n_insb, ".code32; rep insb") X(n_insl, ".code32; rep insl") X(n_outsw, ".code32; rep outsw")       \
 	X(n_outsl, ".code32; rep outsl") X(n_insb_67, ".code32; .byte 0x67; rep insb")                       \
 	X(n_outsl_67, ".code32; .byte 0x67; rep outsl") X(n_cs_outsb, ".code32; cs rep outsb")               \
-	X(n_fs_outsl, ".code32; fs rep outsl")
+	X(n_fs_outsl, ".code32; mov $0x10, %eax; mov %eax, %fs; fs rep outsl")                               \
+	X(n_null_outsl, ".code32; xor %eax, %eax; mov %eax, %fs; fs rep outsl")
 
 NARROW(PROBE_CODE)
 static const struct probe narrow[] = {NARROW(PROBE_ROW)};
