@@ -125,15 +125,28 @@ void mmio_conceal(struct mmio_hook *hook, bool all_cpus)
 	port_unlock(&npt_lock);
 }
 
+/* Whether the processor has such an address, and the tables can map it. */
+static bool is_mappable(struct vcpu *vcpu, uint64_t gpa)
+{
+	struct walk_cpu cpu;
+
+	backend->paging(vcpu, &cpu);
+	return gpa < NPT_LIMIT && !(gpa >> cpu.physical_bits);
+}
+
 bool mmio_map_missing(struct vcpu *vcpu, uint64_t gpa)
 {
-	const uint64_t gib = 1ull << 30;
-	bool mapped = false;
+	static uint32_t said;
+	const uint64_t gib = 1ull << 30, start = gpa & ~(gib - 1);
+	bool missing, mapped = false;
 
 	port_lock(&npt_lock);
-	if (!npt_lookup(&vcpu->npt, gpa).access && !mmio_find(gpa) && !memory_is_ours(gpa, 1))
-		mapped = !npt_map(&vcpu->npt, gpa & ~(gib - 1), gib, gpa & ~(gib - 1), NPT_ALL);
+	missing = is_mappable(vcpu, gpa) && !npt_lookup(&vcpu->npt, gpa).access && !mmio_find(gpa) && !memory_is_ours(gpa, 1);
+	if (missing)
+		mapped = !npt_map_limited(&vcpu->npt, start, gib, start, NPT_ALL, &vcpu->missing_tables);
 	port_unlock(&npt_lock);
+	if (missing && !mapped && log_limited(&said))
+		log_warning("cpu %u: no more device memory is mapped: nobody answers at %lx", vcpu->index, gpa);
 	return mapped;
 }
 

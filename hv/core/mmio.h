@@ -50,8 +50,12 @@ int mmio_hide_own_memory(void);
 
 /*
  * Device memory above what was mapped at start is mapped when it is first used:
- * true when `gpa` was of that kind and now is mapped for this vcpu.
+ * true when `gpa` was of that kind and now is mapped for this vcpu. That takes at
+ * most MMIO_MISSING_TABLES of the nested page tables, so that a guest which touches
+ * many places leaves those that hooks need; beyond that, and beyond the processor's
+ * physical addresses, nobody answers.
  */
+#define MMIO_MISSING_TABLES 8u
 bool mmio_map_missing(struct vcpu *vcpu, uint64_t gpa);
 
 /* Handles EXIT_NESTED_FAULT. */

@@ -6,7 +6,6 @@
 #define PAGE_BYTES 4096u
 #define ENTRIES	   512u
 #define ROOT_LEVEL 4u /* levels: 4 PML4, 3 PDPT, 2 PD, 1 PT */
-#define GPA_LIMIT  (1ull << 48)
 
 /* APM 2, 5.4 and 15.25.5. The nested walk is a user access: US is set on every level. */
 #define ENTRY_PRESENT  (1ull << 0)
@@ -177,17 +176,18 @@ static void apply(struct job *job, uint64_t *table, unsigned level, uint64_t gpa
 	}
 }
 
-static int run(struct job *job, uint64_t bytes)
+/* Takes at most `tables`. */
+static int run(struct job *job, uint64_t bytes, uint32_t tables)
 {
 	struct npt_pool *pool = job->npt->pool;
 
-	if ((job->gpa | job->hpa | bytes) % PAGE_BYTES || job->gpa >= GPA_LIMIT ||
-		bytes > GPA_LIMIT - job->gpa || (job->hpa & ~ENTRY_ADDRESS) ||
+	if ((job->gpa | job->hpa | bytes) % PAGE_BYTES || job->gpa >= NPT_LIMIT ||
+		bytes > NPT_LIMIT - job->gpa || (job->hpa & ~ENTRY_ADDRESS) ||
 		(!job->same && bytes > ENTRY_ADDRESS - job->hpa))
 		return -1;
 	job->dry = true;
 	apply(job, job->npt->root, ROOT_LEVEL, job->gpa, job->gpa + bytes);
-	if (job->tables > pool->pages - pool->used)
+	if (job->tables > tables || job->tables > pool->pages - pool->used)
 		return -1;
 	job->dry = false;
 	job->shared = NULL;
@@ -214,21 +214,32 @@ int npt_init(struct npt *npt, struct npt_pool *pool, uint64_t limit, bool huge_p
 
 int npt_map(struct npt *npt, uint64_t gpa, uint64_t bytes, uint64_t hpa, unsigned access)
 {
+	uint32_t any = UINT32_MAX;
+
+	return npt_map_limited(npt, gpa, bytes, hpa, access, &any);
+}
+
+int npt_map_limited(struct npt *npt, uint64_t gpa, uint64_t bytes, uint64_t hpa, unsigned access, uint32_t *tables)
+{
 	struct job job = {.npt = npt, .gpa = gpa, .hpa = hpa, .access = access};
-	return run(&job, bytes);
+
+	if (run(&job, bytes, *tables))
+		return -1;
+	*tables -= job.tables;
+	return 0;
 }
 
 int npt_map_same(struct npt *npt, uint64_t gpa, uint64_t bytes, uint64_t hpa, unsigned access)
 {
 	struct job job = {.npt = npt, .gpa = gpa, .hpa = hpa, .access = access, .same = true};
-	return run(&job, bytes);
+	return run(&job, bytes, UINT32_MAX);
 }
 
 struct npt_translation npt_lookup(const struct npt *npt, uint64_t gpa)
 {
 	const uint64_t *table = npt->root;
 	unsigned level = ROOT_LEVEL;
-	uint64_t entry = table[level_index(gpa, level)];
+	uint64_t entry = gpa < NPT_LIMIT ? table[level_index(gpa, level)] : 0;
 
 	while (is_table(entry, level)) {
 		level--;

@@ -19,6 +19,8 @@
 #define NPT_EXECUTE 4u
 #define NPT_ALL	    (NPT_READ | NPT_WRITE | NPT_EXECUTE)
 
+#define NPT_LIMIT (1ull << 48) /* where the format ends */
+
 /*
  * 4 KiB pages for tables, handed out zeroed from an array. They are never taken
  * back: a CPU may hold a paging-structure translation of a table long after the
@@ -48,7 +50,7 @@ struct npt {
 int npt_init(struct npt *npt, struct npt_pool *pool, uint64_t limit, bool huge_pages);
 
 /*
- * Maps [gpa, gpa+bytes) (4 KiB multiples, below 2^48) to hpa onwards with `access`;
+ * Maps [gpa, gpa+bytes) (4 KiB multiples, below NPT_LIMIT) to hpa onwards with `access`;
  * access 0, or without NPT_READ (the format cannot express it), makes the range not
  * present. Splits larger pages as needed, uses the largest that fit where no table
  * exists yet. Returns 0, or -1 when the pool is short or the range does not fit the
@@ -58,6 +60,9 @@ int npt_init(struct npt *npt, struct npt_pool *pool, uint64_t limit, bool huge_p
  * a CPU that walks meanwhile sees each page either as before or as after.
  */
 int npt_map(struct npt *npt, uint64_t gpa, uint64_t bytes, uint64_t hpa, unsigned access);
+
+/* As npt_map, but it takes at most `*tables` pages of the pool, and takes them off; -1 also where it needs more. */
+int npt_map_limited(struct npt *npt, uint64_t gpa, uint64_t bytes, uint64_t hpa, unsigned access, uint32_t *tables);
 
 /*
  * As npt_map, but every 4 KiB page of the range maps the same page at `hpa`. Whole
@@ -71,7 +76,7 @@ struct npt_translation {
 	unsigned access;     /* 0 when not present */
 };
 
-/* What `gpa` (below 2^48) is mapped to. */
+/* What `gpa` is mapped to. Nothing is at NPT_LIMIT and above. */
 struct npt_translation npt_lookup(const struct npt *npt, uint64_t gpa);
 
 #endif

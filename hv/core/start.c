@@ -20,7 +20,7 @@
 #include "hv/x86/libcrypto_port.h"
 
 #define TIB             (1ull << 40)
-#define TABLES_PER_VCPU 24
+#define TABLES_PER_VCPU (24 + MMIO_MISSING_TABLES)
 
 struct vcpu *vcpus[BOOT_MAX_CPUS];
 uint32_t vcpu_count;
@@ -52,6 +52,7 @@ static int make_vcpus(const struct boot_info *info)
 		vcpus[i] = host_new_vcpu(i, info->apic_id[i], backend->state_bytes);
 		if (!vcpus[i] || npt_init(&vcpus[i]->npt, &pool, physical_limit(), huge_pages))
 			return -1;
+		vcpus[i]->missing_tables = MMIO_MISSING_TABLES;
 		vcpu_count = i + 1;
 	}
 	return 0;

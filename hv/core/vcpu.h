@@ -78,6 +78,7 @@ struct vcpu {
 
 	uint32_t index, apic_id;
 	struct npt npt;
+	uint32_t missing_tables; /* that mmio_map_missing may still take */
 	void *backend; /* the backend's own state */
 	enum vcpu_life life;
 	bool online;  /* it has entered the guest once */

@@ -55,8 +55,8 @@ extern struct model_cpu cpus[MODEL_CPUS];
 extern unsigned cpu_count;
 extern bool cpus_threaded; /* each CPU is driven by its own thread: spinning waits for the others */
 
-/* CPUs as firmware leaves them; `x2apic`: in that mode. */
-void cpus_reset(unsigned count, bool x2apic);
+/* CPUs as firmware leaves them; `x2apic`: in that mode; `cr4`: with these bits as well. */
+void cpus_reset(unsigned count, bool x2apic, unsigned physical_bits, uint64_t cr4);
 
 /* Runs `start` on the stack below `stack_top`, as this CPU, until it comes to VMRUN or a halt. */
 void cpu_start(struct model_cpu *cpu, uint64_t stack_top, void (*start)(void));

@@ -110,7 +110,7 @@ static void take_over(void)
 int64_t machine_start(const struct machine *machine)
 {
 	platform_reset();
-	cpus_reset(machine->cpus, machine->x2apic);
+	cpus_reset(machine->cpus, machine->x2apic, machine->physical_bits ? machine->physical_bits : 39, machine->cr4);
 	build_tables();
 	build_acpi(!machine->without_ecam);
 	describe(machine);

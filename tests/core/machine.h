@@ -21,6 +21,8 @@ struct machine {
 	bool fast_icr;	      /* policy: the trap on the local APIC is lifted */
 	bool halt_after_panic; /* policy */
 	bool without_ecam;    /* no MCFG */
+	unsigned physical_bits; /* of an address; 0: 39 */
+	uint64_t cr4;	      /* what the firmware has set beside the usual */
 	const struct boot_volume *volume; /* one, or NULL */
 };
 

@@ -14,6 +14,7 @@
 #define ICR_RESERVED 0xfff33000u /* in x2APIC mode, where delivery status (12) is gone as well */
 #define APIC_BASE_RESERVED (~(0xfffffffffull << 12 | 0xdull << 8))
 
+static uint32_t address_bits;
 static struct model_cpu before_start; /* while the core starts, no CPU runs on its own stack yet */
 
 static struct model_cpu *cpu(void)
@@ -21,8 +22,9 @@ static struct model_cpu *cpu(void)
 	return cpu_now() ? cpu_now() : &before_start;
 }
 
-void cpus_reset(unsigned count, bool x2apic)
+void cpus_reset(unsigned count, bool x2apic, unsigned physical_bits, uint64_t cr4)
 {
+	address_bits = 0x3000 | physical_bits;
 	cpu_count = count;
 	cpus_threaded = false;
 	memset(cpus, 0, sizeof(cpus));
@@ -33,7 +35,7 @@ void cpus_reset(unsigned count, bool x2apic)
 		it->apic_id = 2 * i;
 		it->cr0 = CR0_PE | CR0_ET | CR0_PG | CR0_WP;
 		it->cr3 = RAM;
-		it->cr4 = CR4_PAE | CR4_OSFXSR;
+		it->cr4 = CR4_PAE | CR4_OSFXSR | cr4;
 		it->efer = EFER_LME | EFER_LMA | EFER_NXE;
 		it->apic_base = LAPIC_REGISTERS | APIC_BASE_ENABLE | (x2apic ? APIC_BASE_X2APIC : 0) | (i ? 0 : 1u << 8);
 		it->lapic[0x20 / 16] = it->apic_id << 24;
@@ -66,8 +68,8 @@ struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
 		return (struct cpuid_result){0x8000000a, 0, 0, 0};
 	case 0x80000001: /* with SVM; long mode, 1 GiB pages, NX, FFXSR; TCE is not there */
 		return (struct cpuid_result){0x00800f12, 0, 0x00000105, 0x2fd3fbff};
-	case 0x80000008: /* 39 bits of physical address */
-		return (struct cpuid_result){0x3027, 0, 0, 0};
+	case 0x80000008:
+		return (struct cpuid_result){address_bits, 0, 0, 0};
 	case 0x8000000a: /* 16 ASIDs, nested paging */
 		return (struct cpuid_result){1, 16, 0, 1};
 	}

@@ -182,6 +182,7 @@ static void test_identity(void **state)
 	hardware(&f, GIB1, &page_bytes);
 	assert_int_equal(page_bytes, GIB1);
 	assert_int_equal(npt_lookup(&f.npt, LIMIT).access, 0);
+	assert_int_equal(npt_lookup(&f.npt, 1ull << 48 | KIB4).access, 0);
 	stop(&f);
 
 	start(&f, 5, false);
