@@ -17,6 +17,7 @@
 
 #define MACHINE_CHECK   18 /* the vector */
 #define MCG_IN_PROGRESS (1ull << 2)
+#define CPUID_MCE       (1u << 7)
 
 struct gate {
 	uint64_t low, high;
@@ -34,9 +35,17 @@ void host_exception(const struct host_frame *frame) __attribute__((noreturn));
 void host_nmi(uint64_t *rip);
 void host_interrupt(uint32_t vector);
 
+static void machine_check(void) __attribute__((noreturn));
+static void machine_check(void)
+{
+	panic(PANIC_HOST_EXCEPTION, "machine check, status %lx", rdmsr(MSR_MCG_STATUS));
+}
+
 void host_exception(const struct host_frame *frame)
 {
 	this_vcpu()->fault = frame;
+	if (frame->vector == MACHINE_CHECK)
+		machine_check();
 	panic(PANIC_HOST_EXCEPTION, "exception %lu, error %lx, at image+%lx, address %lx, stack %lx", frame->vector,
 	      frame->error, frame->rip - memory_base(), read_cr2(), frame->rsp);
 }
@@ -55,7 +64,7 @@ void host_nmi(uint64_t *rip)
 void host_interrupt(uint32_t vector)
 {
 	if (vector == MACHINE_CHECK && rdmsr(MSR_MCG_STATUS) & MCG_IN_PROGRESS)
-		panic(PANIC_HOST_EXCEPTION, "machine check");
+		machine_check();
 	interrupt_taken(this_vcpu(), (uint8_t)vector);
 }
 
@@ -87,6 +96,15 @@ bool host_maps(uint64_t address, uint64_t bytes)
 	return address < mapped_end && bytes <= mapped_end - address;
 }
 
+/*
+ * A machine check is ours to report, whatever the firmware had set: without MCE it shuts the processor down, and the keys
+ * stay in memory. No CET: our stacks have no shadow.
+ */
+static uint64_t host_cr4(void)
+{
+	return (read_cr4() | CR4_OSFXSR | (cpuid(1, 0).edx & CPUID_MCE ? CR4_MCE : 0)) & ~CR4_CET;
+}
+
 void host_enter(void)
 {
 	const struct descriptor_table gdtr = {sizeof(gdt) - 1, (uint64_t)gdt};
@@ -95,7 +113,7 @@ void host_enter(void)
 	write_cr3((uint64_t)page_root);
 	/* The cipher's registers are at hand, whatever the firmware had set for this CPU. */
 	write_cr0((read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP);
-	write_cr4((read_cr4() | CR4_OSFXSR) & ~(1ull << 23)); /* no CET: our stacks have no shadow */
+	write_cr4(host_cr4());
 	load_descriptor_tables(&gdtr, &idtr, HOST_CS, HOST_DS);
 }
 

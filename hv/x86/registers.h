@@ -19,12 +19,14 @@
 #define CR4_DE      (1ull << 3)
 #define CR4_PSE     (1ull << 4)
 #define CR4_PAE     (1ull << 5)
+#define CR4_MCE     (1ull << 6)
 #define CR4_OSFXSR  (1ull << 9)
 #define CR4_LA57    (1ull << 12)
 #define CR4_OSXSAVE (1ull << 18)
 #define CR4_SMEP    (1ull << 20)
 #define CR4_SMAP    (1ull << 21)
 #define CR4_PKE     (1ull << 22)
+#define CR4_CET     (1ull << 23)
 
 #define DR6_BREAKPOINTS 0xfull
 #define DR6_BS          (1ull << 14)
