@@ -48,6 +48,8 @@ static const CHAR16 *missing(VOID)
 		return L"this processor has no AES instructions";
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVM_DISABLED)
 		return L"virtualisation (SVM) is disabled in the firmware setup";
+	if (read_cr4() & CR4_LA57)
+		return L"the firmware has turned on page tables of five levels (LA57)";
 	return NULL;
 }
 

@@ -15,6 +15,11 @@ static bool svm_supported(void)
 		return false;
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVM_DISABLED)
 		return false;
+	/* That cannot be changed while paging is on, and neither the host's tables nor the nested ones have as many. */
+	if (read_cr4() & CR4_LA57) {
+		log_error("the firmware has turned on page tables of five levels (LA57)");
+		return false;
+	}
 	return cpuid(0x8000000a, 0).edx & SVM_FEATURE_NP;
 }
 

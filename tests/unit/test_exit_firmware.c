@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "hv/core/host.h"
+#include "hv/core/image.h"
 #include "tests/core/machine.h"
 
 #define MACHINE_CHECK 18
@@ -60,12 +61,19 @@ MACHINE_TEST(test_machine_check_in_the_host)
 	assert_non_null(strstr(machine_log(), "machine check, status 5"));
 }
 
+MACHINE_TEST(test_five_levels)
+{
+	assert_int_equal(start(CR4_LA57), HV_START_CPU);
+	assert_non_null(strstr(machine_log(), "five levels (LA57)"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_machine_check_enabled),
 		cmocka_unit_test(test_machine_check_stays_enabled),
 		cmocka_unit_test(test_machine_check_in_the_host),
+		cmocka_unit_test(test_five_levels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
