@@ -24,7 +24,7 @@ SLOWER = 2
 
 PREFACE = """# Coverage
 
-Made by `make coverage`: **{total:.1f} %** of the lines of `hv/`, `storage/` and `keymgmt/` run in at least one test;
+Made by `make coverage` at {commit}: **{total:.1f} %** of the lines of `hv/`, `storage/` and `keymgmt/` run in at least one test;
 the command fails below {least} %.
 
 - **What runs**: `make check` (without sanitizers, counted by gcov) and every machine case of `make test`, watched
@@ -54,6 +54,12 @@ def _run_machines(images, names):
 		check=False).returncode == 0
 
 
+def _commit():
+	"""The line numbers are those of this one."""
+	return subprocess.run(["git", "-C", TREE, "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
+		check=True).stdout.strip()
+
+
 def _write(path, text):
 	with open(path, "w", encoding="utf-8") as out:
 		out.write(text)
@@ -62,7 +68,7 @@ def _write(path, text):
 def _report(images, path):
 	merged = report.merge(host.lines(BUILD), *(image.lines() for image in images))
 	_write(f"{TREE}/build/coverage.json", report.as_json(merged, LEAST))
-	_write(path, report.as_markdown(merged, LEAST, PREFACE))
+	_write(path, report.as_markdown(merged, PREFACE, least=LEAST, commit=_commit()))
 	total = report.total(merged)
 	print(f"coverage: {total:.1f} % of {sum(map(len, merged.values()))} lines, at least {LEAST} %; "
 		f"see {os.path.relpath(path, TREE)}", flush=True)

@@ -60,8 +60,9 @@ def as_json(merged, least):
 			for name, lines in sorted(merged.items())}}, indent="\t") + "\n"
 
 
-def as_markdown(merged, least, preface):
-	out = [preface.format(total=total(merged), least=least).rstrip(), ""]
+def as_markdown(merged, preface, **words):
+	"""`words` are what the preface says beside the total."""
+	out = [preface.format(total=total(merged), **words).rstrip(), ""]
 	out += ["| folder | lines | covered | % |", "|---|---|---|---|"]
 	out += [_row(name, lines) for name, lines in sorted(by_folder(merged).items())]
 	out += ["", "| file | lines | covered | % | not covered |", "|---|---|---|---|---|"]
