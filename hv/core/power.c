@@ -19,7 +19,8 @@
 #define FAST_RESET      (1u << 0)
 #define SLEEP_ENABLE    (1u << 13)
 #define SLEEP_TYPE(v)   ((v) >> 10 & 7)
-#define PANIC_PATIENCE  (1ull << 31) /* TSC ticks: about a second */
+#define PANIC_PATIENCE  (1ull << 31) /* TSC ticks: about a second ... */
+#define RESET_PATIENCE  (1ull << 26) /* ... and some ten milliseconds */
 
 static bool stopping;
 static bool output_port_next; /* at the keyboard controller */
@@ -95,6 +96,16 @@ void power_reset(const char *why)
 	power_reset_now();
 }
 
+/* Some resets reach the CPUs as INIT alone, which is held back where the extension is on: then a full one follows. */
+static void await_reset(void)
+{
+	uint64_t start = rdtsc();
+
+	while (rdtsc() - start < RESET_PATIENCE)
+		cpu_pause();
+	power_reset_now();
+}
+
 /* The write that ends the machine: wipe, do it, and never run the guest again. */
 static void last_write(enum log_end end, const char *what, uint16_t port, unsigned size, uint32_t value)
 {
@@ -102,6 +113,8 @@ static void last_write(enum log_end end, const char *what, uint16_t port, unsign
 	log_info("power: %s; keys are wiped", what);
 	log_end(end, 0);
 	port_out(port, size, value);
+	if (end == LOG_END_RESET)
+		await_reset();
 	power_stop_all_cpus();
 }
 

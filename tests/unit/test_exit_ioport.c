@@ -94,7 +94,10 @@ MACHINE_TEST(test_wide_reset)
 		guest_out(0, resets[i].port, resets[i].size, resets[i].value);
 		assert_int_equal(cpus[0].state, CPU_STOPPED);
 		assert_non_null(strstr(machine_log(), "keys are wiped"));
-		assert_int_equal(platform.written[(platform.writes - 1) % PORT_WRITES_KEPT].port, resets[i].at);
+		/* A reset that does not come is followed by a full one, of two writes. */
+		unsigned behind = resets[i].at / 2 == PM1_CONTROL / 2 ? 1 : 3;
+
+		assert_int_equal(platform.written[(platform.writes - behind) % PORT_WRITES_KEPT].port, resets[i].at);
 		exit(0);
 	}
 }
