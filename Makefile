@@ -9,19 +9,19 @@ VERSION := 0.1.0
 
 # ---- sources -------------------------------------------------------------------------------------------
 STORAGE_C := $(wildcard storage/*/*.c keymgmt/*.c)
-HV_C      := $(wildcard hv/core/*.c hv/x86/*.c hv/svm/*.c hv/disk/*.c)
-HV_S      := $(wildcard hv/core/*.S hv/x86/*.S hv/svm/*.S)
+HV_C      := $(wildcard hv/core/*.c hv/x86/*.c hv/svm/*.c hv/vmx/*.c hv/disk/*.c)
+HV_S      := $(wildcard hv/core/*.S hv/x86/*.S hv/svm/*.S hv/vmx/*.S)
 BOOT_C    := $(wildcard hv/boot/*.c)
 BOOT_S    := $(filter-out hv/boot/hv_image.S,$(wildcard hv/boot/*.S))
 TOOL_C    := $(wildcard installer/*.c)
 # The parts of hv/ that touch no hardware: also built for the host, for unit tests and fuzzers.
-PURE_C    := $(wildcard hv/x86/decode*.c hv/x86/execute*.c hv/x86/step*.c hv/x86/walk.c hv/core/npt.c hv/core/format.c hv/core/log_area.c hv/core/acpi*.c \
+PURE_C    := $(wildcard hv/x86/decode*.c hv/x86/execute*.c hv/x86/step*.c hv/x86/walk.c hv/x86/tss.c hv/core/npt.c hv/svm/npt_format.c hv/vmx/ept.c hv/x86/mtrr.c hv/vmx/capability.c hv/core/format.c hv/core/log_area.c hv/core/acpi*.c \
 	hv/boot/policy_parse.c hv/boot/gpt.c)
 # The rest of the hypervisor, for the host over a model machine (tests/core/). Its memory functions and what it
 # tells libcrypto are the host's own there.
 CORE_C    := $(filter-out $(PURE_C) hv/core/string.c hv/x86/libcrypto_port.c,$(HV_C)) $(wildcard tests/core/*.c)
 # What the UEFI program shares with the hypervisor.
-SHARED_C  := hv/core/format.c hv/core/log_area.c hv/core/string.c hv/x86/libcrypto_port.c
+SHARED_C  := hv/svm/missing.c hv/vmx/capability.c hv/core/format.c hv/core/log_area.c hv/core/string.c hv/x86/libcrypto_port.c
 
 UNIT_C  := $(wildcard tests/unit/test_*.c)
 MODEL_C := $(wildcard tests/model/*.c tests/model/*/*.c)
@@ -100,9 +100,11 @@ $(B)/efi/%.o: %.S | $(B)/.deps
 	@gcc $(EFI_CFLAGS) -c $< -o $@
 $(B)/efi/hv_image.o: hv/boot/hv_image.S $(B)/hv.bin
 	@gcc -c -I$(B) $< -o $@
+EFI_LINK := ld -nostdlib -znocombreloc -z noexecstack --no-warn-rwx-segments -T hv/boot/efi.lds -shared -Bsymbolic --gc-sections \
+	-z defs -L/usr/lib /usr/lib/crt0-efi-x86_64.o
+EFI_LIBS := -lgnuefi -lefi
 $(B)/underseal.so: $(BOOT_O) hv/boot/efi.lds
-	@ld -nostdlib -znocombreloc -z noexecstack --no-warn-rwx-segments -T hv/boot/efi.lds -shared -Bsymbolic --gc-sections -z defs -L/usr/lib \
-		/usr/lib/crt0-efi-x86_64.o $(BOOT_O) -lgnuefi -lefi $(LIBARGON2) $(LIBCRYPTO) -o $@
+	@$(EFI_LINK) $(BOOT_O) $(EFI_LIBS) $(LIBARGON2) $(LIBCRYPTO) -o $@
 $(B)/%.efi: $(B)/%.so
 	@objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' \
 		-j .reloc -j .sbat --strip-all --target=efi-app-x86_64 --subsystem=10 $< $@
@@ -132,8 +134,7 @@ $(B)/guest/%.o: %.S | $(B)/.deps
 	@gcc $(EFI_CFLAGS) -c $< -o $@
 .SECONDEXPANSION:
 $(GUESTS:%=$(B)/guest/%.so): $(B)/guest/%.so: $$(call guest_objects,$$*) $(GUEST_LIB_O) hv/boot/efi.lds
-	@ld -nostdlib -znocombreloc -z noexecstack --no-warn-rwx-segments -T hv/boot/efi.lds -shared -Bsymbolic --gc-sections -z defs -L/usr/lib \
-		/usr/lib/crt0-efi-x86_64.o $(filter %.o,$^) -lgnuefi -lefi -o $@
+	@$(EFI_LINK) $(filter %.o,$^) $(EFI_LIBS) -o $@
 guest: $(GUESTS:%=$(B)/guest/%.efi)
 
 # ---- the underseal command -----------------------------------------------------------------------------

@@ -11,12 +11,12 @@ static void on_refusal(int number)
 	siglongjmp(refused, 1);
 }
 
-static void vmmcall(struct hypercall *answer, enum hypercall_function function, uint64_t rcx, uint64_t rdx)
+static void call(struct hypercall *answer, enum hypercall_function function, uint64_t rcx, uint64_t rdx)
 {
-	uint64_t rax = HYPERCALL_MAGIC, rbx = function, rsi = 0;
+	struct hypercall_gpr gpr = {HYPERCALL_MAGIC, function, rcx, rdx, 0};
 
-	__asm__ volatile("vmmcall" : "+a"(rax), "+b"(rbx), "+c"(rcx), "+d"(rdx), "+S"(rsi) : : "memory");
-	*answer = (struct hypercall){rax, rbx, rcx, rdx, rsi};
+	hypercall_instruction(&gpr);
+	*answer = (struct hypercall){(int64_t)gpr.rax, gpr.rbx, gpr.rcx, gpr.rdx, gpr.rsi};
 }
 
 int hypercall(struct hypercall *answer, enum hypercall_function function, uint64_t rcx, uint64_t rdx)
@@ -27,7 +27,7 @@ int hypercall(struct hypercall *answer, enum hypercall_function function, uint64
 	sigaction(SIGILL, &catch, &illegal);
 	sigaction(SIGSEGV, &catch, &fault);
 	if (!sigsetjmp(refused, 1)) {
-		vmmcall(answer, function, rcx, rdx);
+		call(answer, function, rcx, rdx);
 		err = 0;
 	}
 	sigaction(SIGILL, &illegal, NULL);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/cpus.h"
+#include "hv/svm/missing.h"
+#include "hv/vmx/capability.h"
+#include "hv/core/limits.h"
 #include "hv/x86/registers.h"
 #include <efilib.h>
 
-#define VM_CR_SVM_DISABLED (1ull << 4)
-#define CPU_ENABLED        2u
+#define CPU_ENABLED 2u
 
 struct processor_information {
 	UINT64 id; /* APIC ID */
@@ -36,46 +38,50 @@ static UINT32 this_apic_id(VOID)
 }
 
 /* What is missing on the calling CPU, or NULL. */
-static const CHAR16 *missing(VOID)
+static const char *missing(VOID)
 {
-	if (cpuid(0x80000000, 0).eax < 0x8000000a || !(cpuid(0x80000001, 0).ecx & 1u << 2))
-		return L"this processor has no AMD-V (SVM)";
-	if (!(cpuid(0x8000000a, 0).edx & 1u))
-		return L"this processor has no nested paging";
-	if (!(cpuid(0x80000001, 0).edx & 1u << 26))
-		return L"this processor has no pages of 1 GiB";
 	if (!(cpuid(1, 0).ecx & 1u << 25))
-		return L"this processor has no AES instructions";
-	if (rdmsr(MSR_VM_CR) & VM_CR_SVM_DISABLED)
-		return L"virtualisation (SVM) is disabled in the firmware setup";
-	if (read_cr4() & CR4_LA57)
-		return L"the firmware has turned on page tables of five levels (LA57)";
-	return NULL;
+		return "this processor has no AES instructions";
+	if (svm_present())
+		return svm_missing();
+	if (vmx_present())
+		return vmx_missing();
+	return "this processor has no virtualisation: neither AMD-V (SVM) nor VT-x (VMX)";
 }
 
-static const CHAR16 *volatile missing_elsewhere;
+static const char *volatile missing_elsewhere;
 
 static VOID EFIAPI check(VOID *unused)
 {
-	const CHAR16 *what = missing();
+	const char *what = missing();
 
 	(void)unused;
 	if (what)
 		missing_elsewhere = what;
 }
 
-BOOLEAN cpus_supported(const CHAR16 **why)
+BOOLEAN cpus_supported(const char **why)
 {
 	*why = missing();
 	if (*why)
 		return FALSE;
 	missing_elsewhere = NULL;
 	if (EFI_ERROR(cpus_run_on_others(check))) {
-		*why = L"the other processors do not answer";
+		*why = "the other processors do not answer";
 		return FALSE;
 	}
 	*why = missing_elsewhere;
 	return !*why;
+}
+
+BOOLEAN cpus_huge_pages(VOID)
+{
+	struct vmx_capability capability;
+
+	if (!vmx_present())
+		return cpu_has_huge_pages();
+	vmx_capability_read(&capability);
+	return vmx_huge_pages(&capability);
 }
 
 EFI_STATUS cpus_list(struct boot_info *info)

@@ -7,7 +7,10 @@
 #include <efi.h>
 
 /* Whether every CPU can carry the hypervisor; otherwise `why` is one sentence. */
-BOOLEAN cpus_supported(const CHAR16 **why);
+BOOLEAN cpus_supported(const char **why);
+
+/* Whether every table of the hypervisor's may have pages of 1 GiB. */
+BOOLEAN cpus_huge_pages(VOID);
 
 /* Fills info->cpus and info->apic_id with the enabled CPUs. */
 EFI_STATUS cpus_list(struct boot_info *info);

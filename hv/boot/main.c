@@ -56,10 +56,10 @@ struct memory {
 
 static BOOLEAN can_run(void)
 {
-	const CHAR16 *why = NULL;
+	const char *why = NULL;
 
 	if (!takeover_supported(&why)) {
-		Print(L"Encrypted volumes stay locked. The reason: %s.\n", why);
+		Print(L"Encrypted volumes stay locked. The reason: %a.\n", why);
 		return FALSE;
 	}
 	libcrypto_port_init();

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/reserve.h"
+#include "hv/boot/cpus.h"
+#include "hv/core/limits.h"
 #include "storage/nvme/nvme.h"
 #include "hv/core/log_area.h"
 #include <efilib.h>
@@ -8,7 +10,7 @@
 
 #define MIB           (1ull << 20)
 #define SLOT          (32 * MIB) /* candidate places; also the most we take */
-#define PER_CPU       (176 * 1024ull) /* area, control block, nested page tables */
+#define PER_CPU       (192 * 1024ull) /* area, control block, nested page tables */
 #define PER_HBA       (8 * MIB)
 #define FIXED         (2 * MIB) /* image, log, host page tables, alignment */
 #define BELOW_4G      (1ull << 32)
@@ -163,7 +165,8 @@ static EFI_STATUS load_image(struct boot_info *info)
 
 EFI_STATUS reserve_memory(struct boot_info *info)
 {
-	UINT64 bytes = FIXED + info->cpus * PER_CPU + arenas(info);
+	UINT64 tables = tables_for_small_pages(cpus_huge_pages()) * 4096ull;
+	UINT64 bytes = FIXED + tables + info->cpus * (PER_CPU + tables) + arenas(info);
 	UINT64 top;
 	EFI_STATUS status = list_ram(info, &top);
 

@@ -98,11 +98,11 @@ static VOID enable_bus_master(const struct boot_info *info)
 
 static VOID EFIAPI boot_services_done(EFI_EVENT event, VOID *unused)
 {
-	UINT64 result, function = HYPERCALL_BOOT_SERVICES_DONE;
+	struct hypercall_gpr gpr = {.rax = HYPERCALL_MAGIC, .rbx = HYPERCALL_BOOT_SERVICES_DONE};
 
 	(void)event;
 	(void)unused;
-	__asm__ volatile("vmmcall" : "=a"(result), "+b"(function) : "0"((UINT64)HYPERCALL_MAGIC) : "rcx", "rdx", "rsi", "memory");
+	hypercall_instruction(&gpr);
 }
 
 static UINT64 acpi_root(VOID)
@@ -115,7 +115,7 @@ static UINT64 acpi_root(VOID)
 	return (UINT64)table;
 }
 
-BOOLEAN takeover_supported(const CHAR16 **why)
+BOOLEAN takeover_supported(const char **why)
 {
 	return cpus_supported(why);
 }

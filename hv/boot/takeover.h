@@ -7,7 +7,7 @@
 #include <efi.h>
 
 /* Whether this CPU can carry the hypervisor; otherwise `why` is one sentence for the user. Touches nothing. */
-BOOLEAN takeover_supported(const CHAR16 **why);
+BOOLEAN takeover_supported(const char **why);
 
 /*
  * Starts the hypervisor on every CPU and returns as its guest, with the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a processor vendor's virtualisation extension does for the core. svm/ and
- * (later) vmx/ each fill one table; nothing else in the core knows a vendor.
+ * vmx/ each fill one table; nothing else in the core knows a vendor.
  * All calls are made on the vcpu's own CPU unless said otherwise.
  */
 #ifndef HV_CORE_BACKEND_H
@@ -26,30 +26,38 @@ enum window {
 	WINDOW_GUEST_REGISTERS, /* for what is pending, with vcpu->gpr loaded, and stored again after it */
 };
 
+/* Registers that are not the guest's alone. A NULL handler, or one that returns false: #GP. */
+struct msr_rule {
+	uint32_t first, last;
+	bool trap_read, trap_write;
+	bool (*read)(struct vcpu *vcpu, uint64_t *value);
+	bool (*write)(struct vcpu *vcpu, uint64_t value);
+	const char *reason;
+};
+
 struct cpu_backend {
 	char name[8];
-	/* Whether this CPU has what is needed and firmware has not disabled it. */
-	bool (*supported)(void);
+	/* Whether this CPU has the extension at all; what it lacks beyond that, in words for a person, NULL: nothing. */
+	bool (*present)(void);
+	const char *(*missing)(void);
 	/* Bytes of page-aligned zeroed memory that vcpu->backend points to. */
 	uint32_t state_bytes;
+	/* What the entries of nested page tables look like; once, before there are any. */
+	void (*npt_format)(struct npt_format *out);
 	/* Turns the extension on and builds the control block from `launch`. Host tables are loaded already. */
 	void (*start)(struct vcpu *vcpu, const struct launch_state *launch);
-	/* Enters the guest until the next exit; fills vcpu->exit, gpr, rip, rflags. */
+	/* Enters the guest until the next exit, with vcpu->event; fills vcpu->exit, event, gpr, rip, rflags. */
 	void (*run)(struct vcpu *vcpu);
 	/* Paging state for walks; segment bases and mode for the executor. */
 	void (*paging)(struct vcpu *vcpu, struct walk_cpu *out);
 	void (*insn_cpu)(struct vcpu *vcpu, struct insn_cpu *out);
 	/* A segment register, as the processor holds it. */
 	void (*segment)(struct vcpu *vcpu, enum insn_segment which, struct segment *out);
-	/* Events taken at the next entry. A pending injection is replaced. */
-	void (*inject_exception)(struct vcpu *vcpu, enum exception vector, bool has_error, uint32_t error);
-	void (*inject_page_fault)(struct vcpu *vcpu, uint64_t address, uint32_t error);
-	bool (*injection_pending)(struct vcpu *vcpu);
-	void (*inject_nmi)(struct vcpu *vcpu);
-	/* Whether there is EXIT_IRET before each IRET. */
-	void (*watch_iret)(struct vcpu *vcpu, bool on);
-	/* Whether there is EXIT_HALT at each HLT. */
-	void (*watch_halt)(struct vcpu *vcpu, bool on);
+	/*
+	 * Whether an NMI can be given at the next entry. Where not, there is an exit as soon as it can;
+	 * asked again before each entry as long as one waits.
+	 */
+	bool (*takes_nmi)(struct vcpu *vcpu);
 	/* Whether there is EXIT_INTERRUPT when an external interrupt could be delivered to the guest. */
 	void (*watch_interrupts)(struct vcpu *vcpu, bool on);
 	/*
@@ -58,36 +66,43 @@ struct cpu_backend {
 	 */
 	void (*pend_interrupt)(struct vcpu *vcpu, uint8_t vector);
 	int (*pending_interrupt)(struct vcpu *vcpu);
-	/* Asks for EXIT_EXCEPTION after the next instruction. */
-	void (*step)(struct vcpu *vcpu);
-	/* EXIT_EXCEPTION: injects what is the guest's own. */
-	void (*exception)(struct vcpu *vcpu);
-	/* #DB as a trap: `causes` are the bits of DR6. */
-	void (*inject_debug)(struct vcpu *vcpu, uint64_t causes);
+	/* Asks for an exit when the guest may take an interrupt behind that one, or at its handler's return. */
+	void (*watch_return)(struct vcpu *vcpu);
 	/* The instruction at rip has been emulated: drop the interrupt shadow and RF. Callers: hv/core/retire.c. */
 	void (*retired)(struct vcpu *vcpu);
-	/* Architectural state after INIT; then a start-up at vector << 12. */
+	/* Architectural state after INIT, but for what stands in the vcpu and DR0 to DR3; then a start-up at vector << 12. */
 	void (*reset)(struct vcpu *vcpu);
 	void (*startup)(struct vcpu *vcpu, uint8_t vector);
+	/*
+	 * Waits where the guest's start-up interrupts reach the processor itself: the vector of one; negative:
+	 * an NMI had come before, and waits for the window. NULL where they cannot be seen.
+	 */
+	int (*await_sipi)(struct vcpu *vcpu);
 	/* Drop all translations before the next entry. */
 	void (*flush)(struct vcpu *vcpu);
-	uint64_t (*read_efer)(struct vcpu *vcpu);
-	void (*write_efer)(struct vcpu *vcpu, uint64_t value);
+	void (*write_cr2)(struct vcpu *vcpu, uint64_t value);
 	uint64_t (*read_cr4)(struct vcpu *vcpu);
+	uint64_t (*read_dr6)(struct vcpu *vcpu);
+	void (*write_dr6)(struct vcpu *vcpu, uint64_t value);
 	uint64_t (*read_dr7)(struct vcpu *vcpu);
 	uint8_t (*cpl)(struct vcpu *vcpu);
 	/* Whether the guest single-steps or has breakpoints: its instructions are the processor's to execute. */
 	bool (*debugged)(struct vcpu *vcpu);
-	/* Opens the window in which pending NMIs reach the host's handler, and SMIs the firmware's. */
+	/* Opens the window in which pending NMIs are counted (vcpu->host_nmis), and SMIs reach the firmware. */
 	void (*window)(struct vcpu *vcpu, enum window window);
-	/* Where the host goes on after an NMI that hit it at `rip`: past the halt of the window. */
-	uint64_t (*after_nmi)(uint64_t rip);
+	/* An NMI has hit the host at `rip`: counts it, now or when the window is next open, and tells where to go on. */
+	uint64_t (*host_nmi)(struct vcpu *vcpu, uint64_t rip);
 	/* Permission maps, shared by all CPUs. Init only. */
 	void (*trap_port)(uint16_t first, uint16_t last);
 	void (*trap_msr)(uint32_t index, bool read, bool write);
+	/* The registers that are the extension's own, and what of CPUID tells of it. */
+	const struct msr_rule *msr_rules;
+	uint32_t msr_rule_count;
+	void (*hide_from_cpuid)(uint32_t leaf, uint32_t subleaf, struct cpuid_result *result);
 };
 
 extern const struct cpu_backend svm_backend;
+extern const struct cpu_backend vmx_backend;
 
 /* The one in use, chosen at start. */
 extern const struct cpu_backend *backend;

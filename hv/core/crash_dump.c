@@ -64,7 +64,8 @@ void crash_dump(void)
 	struct vcpu *vcpu = this_vcpu();
 
 	dump_exit(vcpu);
-	dump_guest(vcpu);
+	if (vcpu->online)
+		dump_guest(vcpu);
 	if (vcpu->fault) {
 		dump_registers("host", vcpu->fault->gpr);
 		dump_calls(vcpu, vcpu->fault);

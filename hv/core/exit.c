@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The exit loop: serve what others asked for, enter, handle. */
 #include "hv/core/backend.h"
+#include "hv/core/event.h"
 #include "hv/core/hypercall.h"
 #include "hv/core/hypercall_exit.h"
 #include "hv/core/interrupts.h"
@@ -31,14 +32,15 @@ static void smi_exit(struct vcpu *vcpu)
 	nmi_take(vcpu, WINDOW_GUEST_REGISTERS);
 }
 
-static void exception_exit(struct vcpu *vcpu)
+/* What waits is given before the next entry. */
+static void look_again(struct vcpu *vcpu)
 {
-	backend->exception(vcpu);
+	(void)vcpu;
 }
 
 static void undefined_exit(struct vcpu *vcpu)
 {
-	backend->inject_exception(vcpu, EXCEPTION_UD, false, 0);
+	inject_exception(vcpu, EXCEPTION_UD, false, 0);
 }
 
 /* INVD would drop what our caches have not written back: do what keeps it. */
@@ -59,7 +61,7 @@ static void shutdown_exit(struct vcpu *vcpu)
 	power_reset("triple fault");
 }
 
-/* A guest may have found a state that its processor accepts and VMRUN does not: it ends, we do not. */
+/* A guest may have found a state that its processor accepts and an entry does not: it ends, we do not. */
 static void invalid_exit(struct vcpu *vcpu)
 {
 	log_error("cpu %u: guest state refused at rip %lx", vcpu->index, vcpu->rip);
@@ -87,11 +89,14 @@ static void (*const handlers[EXIT_REASONS])(struct vcpu *) = {
 	[EXIT_NMI] = nmi_exit,
 	[EXIT_SMI] = smi_exit,
 	[EXIT_INIT] = init_exit,
-	[EXIT_IRET] = iret_exit,
-	[EXIT_HALT] = halt_exit,
-	[EXIT_EXCEPTION] = exception_exit,
+	[EXIT_WINDOW] = look_again,
+	[EXIT_HALT] = look_again,
+	[EXIT_EXCEPTION] = look_again,
 	[EXIT_UNDEFINED] = undefined_exit,
 	[EXIT_INVALIDATE] = invalidate_exit,
+	[EXIT_XSETBV] = xsetbv_exit,
+	[EXIT_CONTROL_REGISTER] = look_again,
+	[EXIT_TASK_SWITCH] = look_again,
 	[EXIT_SHUTDOWN] = shutdown_exit,
 	[EXIT_INVALID] = invalid_exit,
 	[EXIT_OTHER] = other_exit,
@@ -127,7 +132,10 @@ static void record_exit(struct vcpu *vcpu)
 	vcpu->counter[exit->reason]++;
 }
 
-/* Entries that the guest made nothing of are among the first few thousand. */
+/*
+ * Entries that the guest made nothing of are among the first few thousand. Those that an
+ * NMI has ended may have been none.
+ */
 static void run(struct vcpu *vcpu)
 {
 	uint64_t begin, ticks;
@@ -139,7 +147,7 @@ static void run(struct vcpu *vcpu)
 	begin = rdtsc();
 	backend->run(vcpu);
 	ticks = rdtsc() - begin;
-	if (!vcpu->switch_ticks || ticks < vcpu->switch_ticks)
+	if (vcpu->exit.reason != EXIT_NMI && (!vcpu->switch_ticks || ticks < vcpu->switch_ticks))
 		vcpu->switch_ticks = ticks;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guest linear memory as the emulator sees it: walked, checked, RAM or hook. */
 #include "hv/core/backend.h"
+#include "hv/core/event.h"
 #include "hv/core/host.h"
 #include "hv/core/memory.h"
 #include "hv/core/mmio_find.h"
@@ -60,9 +61,9 @@ static int translate(struct vcpu *vcpu, uint64_t linear, enum walk_access access
 	int error = walk(vcpu, linear, access, &result);
 
 	if (error > 0)
-		backend->inject_page_fault(vcpu, linear, result.fault_error);
+		inject_page_fault(vcpu, linear, result.fault_error);
 	else if (error < 0)
-		backend->inject_exception(vcpu, EXCEPTION_GP, true, 0);
+		inject_exception(vcpu, EXCEPTION_GP, true, 0);
 	*gpa = result.gpa;
 	return error;
 }
@@ -134,6 +135,32 @@ int guest_store(void *context, uint64_t linear, unsigned size, uint64_t value)
 	return 0;
 }
 
+int guest_system_copy(struct vcpu *vcpu, uint64_t linear, void *bytes, unsigned count, bool store)
+{
+	struct walk_cpu cpu;
+
+	backend->paging(vcpu, &cpu);
+	cpu.cpl = 0;
+	cpu.rflags |= RFLAGS_AC; /* SMAP is for explicit accesses */
+	for (unsigned done = 0; done < count; done++) {
+		struct walk_result result = {0};
+		int error = walk_translate(&cpu, &table_memory, linear + done, store ? WALK_WRITE : WALK_READ, &result);
+
+		if (error || !is_processors(result.gpa, 1)) {
+			if (error > 0)
+				inject_page_fault(vcpu, linear + done, result.fault_error);
+			else
+				inject_exception(vcpu, EXCEPTION_GP, true, 0);
+			return -1;
+		}
+		if (store)
+			physical_store(result.gpa, 1, ((uint8_t *)bytes)[done]);
+		else
+			((uint8_t *)bytes)[done] = (uint8_t)physical_load(result.gpa, 1);
+	}
+	return 0;
+}
+
 /*
  * An instruction in trapped registers is not ours to emulate. The second page may be absent when the instruction ends before it.
  */
@@ -152,12 +179,12 @@ unsigned guest_fetch(struct vcpu *vcpu, uint8_t bytes[INSN_MAX_BYTES])
 
 		if (walk(vcpu, linear, WALK_FETCH, &result)) {
 			if (!count)
-				backend->inject_page_fault(vcpu, linear, result.fault_error);
+				inject_page_fault(vcpu, linear, result.fault_error);
 			break;
 		}
 		if (!is_processors(result.gpa, part)) {
 			if (!count)
-				backend->inject_exception(vcpu, EXCEPTION_GP, true, 0);
+				inject_exception(vcpu, EXCEPTION_GP, true, 0);
 			break;
 		}
 		physical_copy(bytes + count, result.gpa, part);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operands that the processor has not checked: segmentation is ours to do. */
 #include "hv/core/backend.h"
+#include "hv/core/event.h"
 #include "hv/core/mmio.h"
 
 static enum segment_rules rules_of(const struct walk_cpu *cpu, enum insn_mode mode)
@@ -25,7 +26,7 @@ int guest_operand(struct vcpu *vcpu, enum insn_segment which, uint64_t offset, u
 		backend->segment(vcpu, which, &segment);
 	if (segment_allows(&segment, rules, paging.cr4 & CR4_LA57 ? 57 : 48, offset, size, write, linear))
 		return 0;
-	backend->inject_exception(
+	inject_exception(
 		vcpu, which == SEG_SS && rules != SEGMENT_LONG ? EXCEPTION_SS : EXCEPTION_GP, true, 0);
 	return -1;
 }

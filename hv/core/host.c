@@ -2,11 +2,13 @@
 #include "hv/core/host.h"
 #include "hv/core/backend.h"
 #include "hv/core/interrupts.h"
+#include "hv/core/limits.h"
 #include "hv/core/memory.h"
 #include "hv/core/panic.h"
+#include "hv/x86/attempt.h"
 #include "hv/x86/registers.h"
 
-#define GIB           (1ull << 30)
+#define MIB           (1ull << 20)
 #define PAGE_PRESENT  1ull
 #define PAGE_WRITE    2ull
 #define PAGE_LARGE    0x80ull
@@ -31,7 +33,7 @@ static struct gate idt[256];
 /* host_entry.S: one stub of 16 bytes for each vector. */
 extern const uint8_t host_stubs[] __attribute__((visibility("hidden")));
 /* The stubs' common end calls these. */
-void host_exception(const struct host_frame *frame) __attribute__((noreturn));
+void host_exception(struct host_frame *frame);
 void host_nmi(uint64_t *rip);
 void host_interrupt(uint32_t vector);
 
@@ -41,8 +43,13 @@ static void machine_check(void)
 	panic(PANIC_HOST_EXCEPTION, "machine check, status %lx", rdmsr(MSR_MCG_STATUS));
 }
 
-void host_exception(const struct host_frame *frame)
+/* One of an attempt says no to what a guest has asked for; any other is a fault of ours. */
+void host_exception(struct host_frame *frame)
 {
+	if (frame->vector == EXCEPTION_GP && frame->rip >= (uint64_t)attempt_begin && frame->rip < (uint64_t)attempt_refused) {
+		frame->rip = (uint64_t)attempt_refused;
+		return;
+	}
 	this_vcpu()->fault = frame;
 	if (frame->vector == MACHINE_CHECK)
 		machine_check();
@@ -50,11 +57,9 @@ void host_exception(const struct host_frame *frame)
 	      frame->error, frame->rip - memory_base(), read_cr2(), frame->rsp);
 }
 
-/* NMIs reach the host in the backend's window only. */
 void host_nmi(uint64_t *rip)
 {
-	this_vcpu()->host_nmis++;
-	*rip = backend->after_nmi(*rip);
+	*rip = backend->host_nmi(this_vcpu(), *rip);
 }
 
 /*
@@ -70,18 +75,24 @@ void host_interrupt(uint32_t vector)
 
 int host_init(uint64_t limit)
 {
-	uint64_t tables = (limit + (GIB << 9) - 1) / (GIB << 9);
+	bool huge_pages = cpu_has_huge_pages();
+	uint64_t step = huge_pages ? GIB << 9 : GIB; /* what a table maps */
+	uint64_t roots = (limit + (GIB << 9) - 1) / (GIB << 9), tables = (limit + step - 1) / step;
 
-	mapped_end = tables * (GIB << 9);
+	mapped_end = tables * step;
 	page_root = memory_take(4096, 4096);
 	uint64_t *directories = memory_take(tables * 4096, 4096);
 
-	if (!page_root || !directories)
+	uint64_t *pointers = huge_pages ? directories : memory_take(roots * 4096, 4096);
+
+	if (!page_root || !directories || !pointers)
 		return -1;
-	for (uint64_t i = 0; i < tables; i++)
-		page_root[i] = (uint64_t)(directories + i * 512) | PAGE_PRESENT | PAGE_WRITE;
+	for (uint64_t i = 0; i < roots; i++)
+		page_root[i] = (uint64_t)(pointers + i * 512) | PAGE_PRESENT | PAGE_WRITE;
+	for (uint64_t i = 0; !huge_pages && i < tables; i++)
+		pointers[i] = (uint64_t)(directories + i * 512) | PAGE_PRESENT | PAGE_WRITE;
 	for (uint64_t i = 0; i < tables * 512; i++)
-		directories[i] = i * GIB | PAGE_PRESENT | PAGE_WRITE | PAGE_LARGE;
+		directories[i] = i * (huge_pages ? GIB : 2 * MIB) | PAGE_PRESENT | PAGE_WRITE | PAGE_LARGE;
 	for (unsigned i = 0; i < 256; i++) {
 		uint64_t stub = (uint64_t)host_stubs + 16 * i;
 

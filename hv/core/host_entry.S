@@ -42,8 +42,7 @@ start_enter:
 
 /*
  * Exceptions of the host, and interrupts in its window; 16 bytes a stub, by vector.
- * NMI has a path of its own: it counts itself and leaves the window of
- * svm_nmi_window early.
+ * NMI has a path of its own: the backend says where the host goes on.
  *
  * An interrupt may have any vector, those of exceptions too: a guest sends what it
  * likes. The flags tell: the host has IF set in the window only, where nothing faults.
@@ -85,7 +84,7 @@ exception_without_code:
 	pop (%rsp)
 	jmp interrupt_entry
 
-/* Lays down struct host_frame below the vector. */
+/* Lays down struct host_frame below the vector; goes on where it says, when host_exception returns. */
 exception_entry:
 	push %r15
 	push %r14
@@ -104,10 +103,29 @@ exception_entry:
 	push %rcx
 	push %rax
 	mov %rsp, %rdi
+	mov %rsp, %rbx
 	and $-16, %rsp
 	cld
 	call host_exception
-	ud2
+	mov %rbx, %rsp
+	pop %rax
+	pop %rcx
+	pop %rdx
+	pop %rbx
+	add $8, %rsp
+	pop %rbp
+	pop %rsi
+	pop %rdi
+	pop %r8
+	pop %r9
+	pop %r10
+	pop %r11
+	pop %r12
+	pop %r13
+	pop %r14
+	pop %r15
+	add $16, %rsp
+	iretq
 
 /* What C code may change, on the stack: 9 registers. */
 	.macro push_scratch

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/core/hypercall.h"
 #include "hv/core/backend.h"
+#include "hv/core/event.h"
 #include "hv/core/counters.h"
 #include "hv/core/hypercall_exit.h"
 #include "hv/core/lapic.h"
@@ -156,7 +157,7 @@ static int64_t (*find(uint64_t function))(uint64_t *gpr)
 void hypercall_exit(struct vcpu *vcpu)
 {
 	if (vcpu->gpr[RAX] != HYPERCALL_MAGIC) {
-		backend->inject_exception(vcpu, EXCEPTION_UD, false, 0);
+		inject_exception(vcpu, EXCEPTION_UD, false, 0);
 		return;
 	}
 	if (!skip_instruction(vcpu, 3))

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The calls a guest makes with VMMCALL, from any privilege level. They only
- * read. In: rax = HYPERCALL_MAGIC, rbx = function, rcx and rdx arguments. Out:
+ * The calls a guest makes, from any privilege level, with the instruction of its
+ * processor's vendor: VMMCALL of AMD's, VMCALL of all others. They only read. In: rax = HYPERCALL_MAGIC, rbx = function, rcx and rdx arguments. Out:
  * rax = 0 or a negative error, data in rbx, rcx, rdx, rsi. On a machine without
  * us the instruction raises #UD. No guest memory is touched.
  */
 #ifndef HV_CORE_HYPERCALL_H
 #define HV_CORE_HYPERCALL_H
+
+#include <stdint.h>
 
 #define HYPERCALL_MAGIC 0x554e4453u /* "UNDS" */
 
@@ -30,6 +32,30 @@ enum hypercall_function {
 	/* The UEFI program's own: ExitBootServices has been called. */
 	HYPERCALL_BOOT_SERVICES_DONE = 0x100,
 };
+
+/* Registers at the call, and after it. */
+struct hypercall_gpr {
+	uint64_t rax, rbx, rcx, rdx, rsi;
+};
+
+/* Makes the call; without us it raises #UD. */
+static inline void hypercall_instruction(struct hypercall_gpr *gpr)
+{
+	uint32_t eax = 0, ebx, ecx, edx;
+
+	__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx));
+	/* "AuthenticAMD", "HygonGenuine": CPUID shows no guest which extension it runs on. */
+	if (ebx == 0x68747541 || ebx == 0x6f677948)
+		__asm__ volatile("vmmcall"
+				 : "+a"(gpr->rax), "+b"(gpr->rbx), "+c"(gpr->rcx), "+d"(gpr->rdx), "+S"(gpr->rsi)
+				 :
+				 : "memory");
+	else
+		__asm__ volatile("vmcall"
+				 : "+a"(gpr->rax), "+b"(gpr->rbx), "+c"(gpr->rcx), "+d"(gpr->rdx), "+S"(gpr->rsi)
+				 :
+				 : "memory");
+}
 
 /* What of the policy weakens a promise. Bits. */
 enum hypercall_policy {

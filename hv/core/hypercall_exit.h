@@ -9,7 +9,7 @@
 /* Keeps what the calls tell of the volumes; no key is copied. Init only. */
 void hypercall_init(const struct boot_info *info);
 
-/* Handles EXIT_HYPERCALL. Calls of other interfaces get #UD, as on a machine without SVM. */
+/* Handles EXIT_HYPERCALL. Calls of other interfaces get #UD, as on a machine without virtualisation. */
 void hypercall_exit(struct vcpu *vcpu);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/core/interrupts.h"
 #include "hv/core/lapic.h"
+#include "hv/core/lapic_registers.h"
 #include "hv/core/mediator.h"
-#include "hv/core/msr.h"
 #include "hv/core/nmi.h"
 #include "hv/core/shootdown.h"
 
@@ -76,6 +76,12 @@ bool interrupts_waiting(const struct vcpu *vcpu)
 	return highest(vcpu) >= 0 || backend->pending_interrupt((struct vcpu *)vcpu) >= 0;
 }
 
+/* One that has been taken is in service, as are those that the guest has not ended: it comes when they have been. */
+static bool comes_later(int vector)
+{
+	return lapic_get(LAPIC_PPR) >> 4 > (uint32_t)vector >> 4;
+}
+
 /*
  * A higher one may have come before the guest could take the one that it was given.
  * Some emulators report a delivery that an exit cut short, and leave it pending as well.
@@ -84,7 +90,7 @@ static void give(struct vcpu *vcpu)
 {
 	int vector = highest(vcpu), given = backend->pending_interrupt(vcpu);
 
-	if (vector < 0 || given > vector)
+	if (vector < 0 || given > vector || comes_later(vector))
 		return;
 	vcpu->taken[vector / 64] &= ~(1ull << vector % 64);
 	if (given >= 0 && given != vector)
@@ -95,46 +101,20 @@ static void give(struct vcpu *vcpu)
 /*
  * As long as the guest has not taken what it was given, the next one exits too: some
  * emulators forget a virtual interrupt when another one overtakes it. One that has
- * to wait for the other's handler is given when that returns; at the IRET that we
- * have just been told of there is no second exit, for it would never be executed.
+ * to wait for the other's handler is given at an exit after its end of interrupt, at
+ * the latest when the handler returns.
  */
 void interrupts_serve(struct vcpu *vcpu)
 {
-	bool watched = __atomic_load_n(&vcpu->watches, __ATOMIC_SEQ_CST), given;
+	bool watched = __atomic_load_n(&vcpu->watches, __ATOMIC_SEQ_CST);
 
 	give(vcpu);
-	given = backend->pending_interrupt(vcpu) >= 0;
-	watched |= given;
+	watched |= backend->pending_interrupt(vcpu) >= 0;
 	backend->watch_interrupts(vcpu, watched);
-	backend->watch_halt(vcpu, given && !vcpu->deaf_halt_ahead);
 	if (watched)
 		__atomic_store_n(&vcpu->watched, 1, __ATOMIC_SEQ_CST);
-	if (highest(vcpu) >= 0 && !vcpu->iret_ahead)
-		backend->watch_iret(vcpu, true);
-	vcpu->iret_ahead = false;
-	vcpu->deaf_halt_ahead = false;
-}
-
-void iret_exit(struct vcpu *vcpu)
-{
-	vcpu->iret_ahead = true;
-	backend->watch_iret(vcpu, false);
-	if (vcpu->nmi_blocked && !vcpu->nmi_returning)
-		nmi_handler_ends(vcpu);
-}
-
-/*
- * A processor takes the interrupt at the HLT at once, and goes on behind it; so does the guest. There are emulators that
- * now and then forget a virtual interrupt at the entry that it was given with: without this exit the guest would halt
- * with it, and if it is the local APIC's highest nothing would come any more. With interrupts off it is a halt, that only
- * an NMI ends.
- */
-void halt_exit(struct vcpu *vcpu)
-{
-	if (vcpu->rflags & RFLAGS_IF)
-		skip_instruction(vcpu, 1);
-	else
-		vcpu->deaf_halt_ahead = true;
+	if (highest(vcpu) >= 0)
+		backend->watch_return(vcpu);
 }
 
 void interrupts_reset(struct vcpu *vcpu)

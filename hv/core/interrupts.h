@@ -22,10 +22,6 @@ void interrupts_unwatch(uint64_t cpus);
 
 /* EXIT_INTERRUPT. */
 void interrupt_exit(struct vcpu *vcpu);
-/* EXIT_IRET: the guest's handler of an interrupt or an NMI is about to return. */
-void iret_exit(struct vcpu *vcpu);
-/* EXIT_HALT: the guest halts and has not taken the interrupt that it was given. */
-void halt_exit(struct vcpu *vcpu);
 /* An interrupt that the processor has accepted and the guest has not been given yet. */
 void interrupt_taken(struct vcpu *vcpu, uint8_t vector);
 bool interrupts_waiting(const struct vcpu *vcpu);

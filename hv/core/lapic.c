@@ -6,6 +6,7 @@
 #include "hv/core/mmio.h"
 #include "hv/core/nmi.h"
 #include "hv/core/startup.h"
+#include "hv/x86/attempt.h"
 
 #define ICR_NMI         0x400u
 #define ICR_BUSY        (1u << 12)
@@ -244,8 +245,8 @@ static bool is_transition(uint64_t from, uint64_t to)
 }
 
 /*
- * The page stays where it is: every hook and every system leaves it there. What the
- * processor would refuse is refused here: it would fault in the hypervisor.
+ * The page stays where it is: every hook and every system leaves it there. Some processors
+ * refuse to leave x2APIC mode as well (IA32_XAPIC_DISABLE_STATUS).
  */
 bool lapic_write_base(uint64_t value)
 {
@@ -253,8 +254,7 @@ bool lapic_write_base(uint64_t value)
 
 	if ((value ^ now) & ~(BASE_MODE | BASE_BOOT_CPU) || !is_transition(now & BASE_MODE, value & BASE_MODE))
 		return false;
-	wrmsr(MSR_APIC_BASE, value);
-	return true;
+	return attempt_wrmsr(MSR_APIC_BASE, value);
 }
 
 static struct mmio_hook page_hook = {.name = "lapic", .read = page_read, .write = page_write};
@@ -276,6 +276,11 @@ static void lift_if_done(void)
 		__atomic_store_n(&vcpus[i]->logical_id, 0, __ATOMIC_SEQ_CST);
 	mmio_remove(&page_hook);
 	log_info("lapic: every CPU has started; the trap on its registers is lifted");
+}
+
+bool lapic_is_lifted(void)
+{
+	return __atomic_load_n(&lifted, __ATOMIC_SEQ_CST);
 }
 
 void lapic_boot_services_done(void)

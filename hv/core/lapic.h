@@ -15,6 +15,9 @@ int lapic_init(bool lift_when_done);
 /* The firmware has left: from here SIPIs count towards lifting the trap. */
 void lapic_boot_services_done(void);
 
+/* Whether the guest's commands go to the APIC unseen. */
+bool lapic_is_lifted(void);
+
 /* A vcpu has been started by SIPI. Any CPU. */
 void lapic_started(struct vcpu *vcpu);
 

@@ -11,6 +11,7 @@
 enum lapic_register {
 	LAPIC_VERSION = 0x30,
 	LAPIC_TPR = 0x80,
+	LAPIC_PPR = 0xa0,
 	LAPIC_EOI = 0xb0,
 	LAPIC_LDR = 0xd0,
 	LAPIC_DFR = 0xe0,

@@ -74,6 +74,9 @@ int guest_store(void *vcpu, uint64_t linear, unsigned size, uint64_t value);
 /* Whether such a store is allowed, before what it stores is read from a device: 0, or nonzero as above. */
 int guest_probe_store(struct vcpu *vcpu, uint64_t linear, unsigned size);
 
+/* As the processor itself accesses descriptors and task states: at any privilege, in memory that is not trapped. */
+int guest_system_copy(struct vcpu *vcpu, uint64_t linear, void *bytes, unsigned count, bool store);
+
 /* The same for a guest-physical address inside one page: a hook, RAM or a device. Our own memory is not there. */
 uint64_t guest_mapped_load(uint64_t gpa, unsigned size);
 void guest_mapped_store(uint64_t gpa, unsigned size, uint64_t value);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A nested page fault: emulate one instruction, or map what was never mapped. */
 #include "hv/core/backend.h"
+#include "hv/core/event.h"
 #include "hv/core/log.h"
 #include "hv/core/memory.h"
 #include "hv/core/mmio_find.h"
@@ -15,7 +16,7 @@ static void refuse(struct vcpu *vcpu, const char *what)
 	if (log_limited(&said))
 		log_warning("cpu %u: %s at rip %lx on physical %lx", vcpu->index, what, vcpu->rip,
 			    vcpu->exit.fault.gpa);
-	backend->inject_exception(vcpu, EXCEPTION_UD, false, 0);
+	inject_exception(vcpu, EXCEPTION_UD, false, 0);
 }
 
 /*

@@ -16,13 +16,9 @@ void nmi_send(struct vcpu *vcpu);
 
 /* An NMI is pending in the processor: takes it in the window, and for the guest when it is not one of ours. */
 void nmi_take(struct vcpu *vcpu, enum window window);
-/* The guest's handler is about to execute its IRET. */
-void nmi_handler_ends(struct vcpu *vcpu);
 /* Before an entry: injects what waits, when its time has come. */
 void nmi_serve(struct vcpu *vcpu);
-/* An exception has come in the midst of an NMI's delivery. NMIs are blocked, so it comes when that one's handler returns. */
-void nmi_again(struct vcpu *vcpu);
-/* INIT: nothing waits, nothing is blocked. */
+/* INIT: nothing waits. */
 void nmi_reset(struct vcpu *vcpu);
 
 #endif

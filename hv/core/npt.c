@@ -7,19 +7,12 @@
 #define ENTRIES	   512u
 #define ROOT_LEVEL 4u /* levels: 4 PML4, 3 PDPT, 2 PD, 1 PT */
 
-/* APM 2, 5.4 and 15.25.5. The nested walk is a user access: US is set on every level. */
+/* What all formats have in common; a page that cannot be read is not present. */
 #define ENTRY_PRESENT  (1ull << 0)
 #define ENTRY_WRITE    (1ull << 1)
-#define ENTRY_USER     (1ull << 2)
-#define ENTRY_ACCESSED (1ull << 5)
-#define ENTRY_DIRTY    (1ull << 6)
 #define ENTRY_LARGE    (1ull << 7)
-#define ENTRY_SHARED   (1ull << 9) /* ours (AVL): the table below serves other ranges too */
-#define ENTRY_NX       (1ull << 63)
+#define ENTRY_SHARED   (1ull << 52) /* ours, processors ignore it: the table below serves other ranges too */
 #define ENTRY_ADDRESS  0x000ffffffffff000ull
-
-/* Accessed and dirty are preset: nobody reads them, and the processor need not write them. */
-#define TABLE_FLAGS (ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER | ENTRY_ACCESSED)
 
 /* One mapping request. It runs twice over the tree: dry, to count the tables it takes, then for good. */
 struct job {
@@ -63,15 +56,20 @@ static void entry_set(uint64_t *entry, uint64_t value)
 		entry, value, __ATOMIC_RELEASE); /* the table it names is written before it is reachable */
 }
 
-static uint64_t leaf(uint64_t hpa, unsigned access, unsigned level)
+/* The format's bits for the memory type of a page; negative when it has several. */
+static int64_t memory_type(const struct npt *npt, uint64_t hpa, unsigned level)
+{
+	return npt->format->memory_type ? npt->format->memory_type(hpa, level_bytes(level)) : 0;
+}
+
+static uint64_t leaf(const struct npt *npt, uint64_t hpa, unsigned access, unsigned level)
 {
 	if (!(access & NPT_READ))
 		return 0;
-	uint64_t entry = hpa | ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED | ENTRY_DIRTY;
+	uint64_t entry = hpa | npt->format->page | (uint64_t)memory_type(npt, hpa, level);
 	if (access & NPT_WRITE)
 		entry |= ENTRY_WRITE;
-	if (!(access & NPT_EXECUTE))
-		entry |= ENTRY_NX;
+	entry |= access & NPT_EXECUTE ? npt->format->execute : npt->format->no_execute;
 	if (level > 1)
 		entry |= ENTRY_LARGE;
 	return entry;
@@ -107,7 +105,7 @@ static uint64_t *descend(struct job *job, uint64_t *entry, uint64_t old, unsigne
 	}
 	uint64_t *table = pool_take(job->npt->pool);
 	table_fill(table, old, level);
-	entry_set(entry, (uint64_t)(uintptr_t)table | TABLE_FLAGS);
+	entry_set(entry, (uint64_t)(uintptr_t)table | job->npt->format->table);
 	return table;
 }
 
@@ -121,18 +119,19 @@ static bool leaf_fits(const struct job *job, uint64_t gpa, unsigned level)
 {
 	if (level == 1)
 		return true;
-	if (level == ROOT_LEVEL || (level == 3 && !job->npt->huge_pages))
+	if (level == ROOT_LEVEL || (level == 3 && !job->npt->format->huge_pages))
 		return false;
 	if (!(job->access & NPT_READ))
 		return true;
-	return !job->same && target(job, gpa) % level_bytes(level) == 0;
+	return !job->same && target(job, gpa) % level_bytes(level) == 0 &&
+	       memory_type(job->npt, target(job, gpa), level) >= 0;
 }
 
 /* A table full of the same page, and the entry that links it. Made once for a job, kept for the next. */
 static uint64_t shared_entry(struct job *job)
 {
 	struct npt *npt = job->npt;
-	uint64_t page = leaf(job->hpa, job->access, 1);
+	uint64_t page = leaf(npt, job->hpa, job->access, 1);
 
 	if (!job->shared && npt->same_table && npt->same_table[0] == page)
 		job->shared = npt->same_table;
@@ -146,7 +145,7 @@ static uint64_t shared_entry(struct job *job)
 			job->shared[i] = page;
 		npt->same_table = job->shared;
 	}
-	return (uint64_t)(uintptr_t)job->shared | TABLE_FLAGS | ENTRY_SHARED;
+	return (uint64_t)(uintptr_t)job->shared | npt->format->table | ENTRY_SHARED;
 }
 
 /* Applies the job to [gpa, end) below `table`, which is NULL in a dry run where the table does not exist yet.
@@ -164,7 +163,7 @@ static void apply(struct job *job, uint64_t *table, unsigned level, uint64_t gpa
 		uint64_t value;
 
 		if (whole && !own_table && leaf_fits(job, gpa, level)) {
-			value = leaf(target(job, gpa), job->access, level);
+			value = leaf(job->npt, target(job, gpa), job->access, level);
 		} else if (whole && !own_table && job->same && level == 2) {
 			value = shared_entry(job);
 		} else {
@@ -200,12 +199,12 @@ void npt_pool_init(struct npt_pool *pool, void *base, uint32_t pages)
 	*pool = (struct npt_pool){.base = base, .pages = pages};
 }
 
-int npt_init(struct npt *npt, struct npt_pool *pool, uint64_t limit, bool huge_pages)
+int npt_init(struct npt *npt, struct npt_pool *pool, uint64_t limit, const struct npt_format *format)
 {
 	if (pool->used == pool->pages)
 		return -1;
 	uint32_t before = pool->used;
-	*npt = (struct npt){.root = pool_take(pool), .pool = pool, .huge_pages = huge_pages};
+	*npt = (struct npt){.root = pool_take(pool), .pool = pool, .format = format};
 	int err = npt_map(npt, 0, limit, 0, NPT_ALL);
 	if (err)
 		pool->used = before;
@@ -249,7 +248,8 @@ struct npt_translation npt_lookup(const struct npt *npt, uint64_t gpa)
 	if (!(entry & ENTRY_PRESENT))
 		return found;
 	found.hpa = (entry & ENTRY_ADDRESS & ~(found.page_bytes - 1)) | (gpa & (found.page_bytes - 1));
-	found.access =
-		NPT_READ | (entry & ENTRY_WRITE ? NPT_WRITE : 0) | (entry & ENTRY_NX ? 0 : NPT_EXECUTE);
+	found.access = NPT_READ | (entry & ENTRY_WRITE ? NPT_WRITE : 0);
+	if ((entry & (npt->format->execute | npt->format->no_execute)) == npt->format->execute)
+		found.access |= NPT_EXECUTE;
 	return found;
 }

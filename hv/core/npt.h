@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Nested page tables in the AMD64 long-mode format (APM 2, 15.25): guest-physical
- * equals host-physical, mapped with the largest pages that fit, broken down only
- * where something is trapped. One tree per vcpu, so that a CPU can have a view of
- * its own; the trees are equal but for those views.
+ * Nested page tables, four levels of 512 entries: guest-physical equals
+ * host-physical, mapped with the largest pages that fit, broken down only where
+ * something is trapped. One tree per vcpu, so that a CPU can have a view of its
+ * own; the trees are equal but for those views.
  *
  * Not locked: the caller holds the nested-paging lock and flushes translations
  * after narrowing (npt_shootdown).
@@ -35,23 +35,41 @@ struct npt_pool {
 
 void npt_pool_init(struct npt_pool *pool, void *base, uint32_t pages);
 
+/*
+ * What the entries look like, as the backend's processor wants them. In all formats
+ * bit 0 lets read, bit 1 lets write, bit 7 is set in a large page's entry, bits 51:12
+ * are the address, and the processor ignores bit 52.
+ */
+struct npt_format {
+	uint64_t table;      /* bits of an entry that names a table, which limits nothing */
+	uint64_t page;       /* bits of every page's entry, bit 0 among them */
+	uint64_t execute;    /* set where instructions may be fetched ... */
+	uint64_t no_execute; /* ... and where not */
+	bool huge_pages;     /* 1 GiB pages may be used */
+	/*
+	 * Bits for the memory type of [hpa, hpa + bytes), a page; negative: it has several,
+	 * which 4 KiB have not. The same at each call. NULL where the processor finds it by itself.
+	 */
+	int64_t (*memory_type)(uint64_t hpa, uint64_t bytes);
+};
+
 struct npt {
 	uint64_t *root; /* PML4; its physical address is its pointer (hypervisor memory is identity-mapped) */
 	struct npt_pool *pool;
+	const struct npt_format *format;
 	uint64_t *same_table; /* the last shared table made by npt_map_same; a full table is never written
 				 again */
-	bool huge_pages;      /* 1 GiB pages may be used */
 };
 
 /*
  * Builds an identity mapping of [0, limit), limit a multiple of 1 GiB, NPT_ALL.
- * 0, or -1 when the pool is short; then the pool is as before.
+ * 0, or -1 when the pool is short; then the pool is as before. `format` is kept.
  */
-int npt_init(struct npt *npt, struct npt_pool *pool, uint64_t limit, bool huge_pages);
+int npt_init(struct npt *npt, struct npt_pool *pool, uint64_t limit, const struct npt_format *format);
 
 /*
  * Maps [gpa, gpa+bytes) (4 KiB multiples, below NPT_LIMIT) to hpa onwards with `access`;
- * access 0, or without NPT_READ (the format cannot express it), makes the range not
+ * access 0, or without NPT_READ (not every format can express it), makes the range not
  * present. Splits larger pages as needed, uses the largest that fit where no table
  * exists yet. Returns 0, or -1 when the pool is short or the range does not fit the
  * format; then nothing has changed.

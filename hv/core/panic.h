@@ -13,6 +13,7 @@
 enum panic_number {
 	PANIC_HOST_EXCEPTION = 1, /* a fault inside the hypervisor */
 	PANIC_STACK = 2,          /* a host stack has overflowed */
+	PANIC_BACKEND = 3,        /* a processor that has passed every check refuses its extension */
 };
 
 /* `halt`: the machine stands still after a panic. Init only. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/core/retire.h"
 #include "hv/core/backend.h"
+#include "hv/core/event.h"
 
 #define BREAKPOINTS 4
 
@@ -51,7 +52,7 @@ void retire_iteration(struct vcpu *vcpu)
 
 	vcpu->breakpoints = 0;
 	if (causes)
-		backend->inject_debug(vcpu, causes);
+		inject_debug(vcpu, causes);
 }
 
 void retire(struct vcpu *vcpu)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/core/run_ahead.h"
 #include "hv/core/backend.h"
+#include "hv/core/event.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/memory.h"
 #include "hv/core/mmio_find.h"
@@ -106,7 +107,7 @@ static bool step(struct run *run, struct insn_cpu *cpu)
 static bool permitted(struct vcpu *vcpu, const struct insn_cpu *cpu)
 {
 	return cpu->mode == INSN_MODE_64 && backend->cpl(vcpu) == 0 && !backend->debugged(vcpu) &&
-	       !backend->injection_pending(vcpu) && !interrupts_waiting(vcpu) && !vcpu->nmi_pending;
+	       !vcpu->event && !interrupts_waiting(vcpu) && !vcpu->nmi_pending;
 }
 
 void run_ahead(struct vcpu *vcpu, uint64_t gpa)

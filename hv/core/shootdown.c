@@ -32,8 +32,8 @@ enum nmi nmi_collect(struct vcpu *vcpu, enum window window)
 /*
  * The target sets in_guest, then reads the requests; we write the request, then
  * read in_guest, both sequentially consistent: one of us sees the other. An NMI
- * that meets the target between its look and its entry is held by GIF and ends
- * the entry at once.
+ * that meets the target between its look and its entry is held back until that, or
+ * noted, and ends the entry at once.
  */
 void vcpu_kick(struct vcpu *vcpu)
 {

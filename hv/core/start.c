@@ -10,6 +10,7 @@
 #include "hv/core/iommu.h"
 #include "hv/core/keys.h"
 #include "hv/core/lapic.h"
+#include "hv/core/limits.h"
 #include "hv/core/log.h"
 #include "hv/core/mediator.h"
 #include "hv/core/memory.h"
@@ -19,30 +20,21 @@
 #include "hv/core/power.h"
 #include "hv/x86/libcrypto_port.h"
 
-#define TIB             (1ull << 40)
-#define TABLES_PER_VCPU (24 + MMIO_MISSING_TABLES)
+#define TABLES_PER_VCPU (28 + MMIO_MISSING_TABLES)
 
 struct vcpu *vcpus[BOOT_MAX_CPUS];
 uint32_t vcpu_count;
 const struct cpu_backend *backend;
+static struct npt_format format;
 
 int64_t start_init(const struct boot_info *info);
 uint64_t start_stack(uint32_t cpu);
 void start_cpu(uint32_t cpu, uint64_t rsp, uint64_t rip) __attribute__((noreturn));
 
-/* The end of the identity maps: all of a small machine's physical space, a TiB of a large one's. */
-static uint64_t physical_limit(void)
-{
-	uint64_t limit = 1ull << (cpuid(0x80000008, 0).eax & 0xff);
-
-	return limit < TIB ? limit : TIB;
-}
-
 static int make_vcpus(const struct boot_info *info)
 {
 	static struct npt_pool pool;
-	uint32_t pages = info->cpus * TABLES_PER_VCPU;
-	bool huge_pages = cpuid(0x80000001, 0).edx & 1u << 26;
+	uint32_t pages = info->cpus * (TABLES_PER_VCPU + tables_for_small_pages(format.huge_pages));
 	void *tables = memory_take((size_t)pages * 4096, 4096);
 
 	if (!tables)
@@ -50,7 +42,7 @@ static int make_vcpus(const struct boot_info *info)
 	npt_pool_init(&pool, tables, pages);
 	for (uint32_t i = 0; i < info->cpus; i++) {
 		vcpus[i] = host_new_vcpu(i, info->apic_id[i], backend->state_bytes);
-		if (!vcpus[i] || npt_init(&vcpus[i]->npt, &pool, physical_limit(), huge_pages))
+		if (!vcpus[i] || npt_init(&vcpus[i]->npt, &pool, physical_limit(format.huge_pages), &format))
 			return -1;
 		vcpus[i]->missing_tables = MMIO_MISSING_TABLES;
 		vcpu_count = i + 1;
@@ -60,13 +52,17 @@ static int make_vcpus(const struct boot_info *info)
 
 static int64_t start_parts(const struct boot_info *info)
 {
+	uint64_t limit;
+
+	backend->npt_format(&format);
+	limit = physical_limit(format.huge_pages);
 	if (acpi_read(info->acpi_rsdp, &acpi_facts))
 		return HV_START_ACPI;
-	if (memory_end() > physical_limit()) {
-		log_error("RAM ends at %lx, beyond what is mapped (%lx)", memory_end(), physical_limit());
+	if (memory_end() > limit) {
+		log_error("RAM ends at %lx, beyond what is mapped (%lx)", memory_end(), limit);
 		return HV_START_MEMORY;
 	}
-	if (host_init(physical_limit()) || make_vcpus(info) || mmio_hide_own_memory())
+	if (host_init(limit) || make_vcpus(info) || mmio_hide_own_memory())
 		return HV_START_MEMORY;
 	libcrypto_port_init();
 	if (xts_self_test() || keys_init(info))
@@ -86,13 +82,27 @@ static int64_t start_parts(const struct boot_info *info)
 	return HV_START_OK;
 }
 
+static const struct cpu_backend *choose_backend(void)
+{
+	static const struct cpu_backend *const all[] = {&svm_backend, &vmx_backend};
+
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i]->present())
+			return all[i];
+	return NULL;
+}
+
 int64_t start_init(const struct boot_info *info)
 {
 	log_init((struct log_area *)(info->memory_base + LOG_AREA_OFFSET), info->policy.debug_console);
 	panic_init(info->policy.panic == BOOT_PANIC_HALT);
-	backend = &svm_backend;
-	if (!backend->supported())
+	backend = choose_backend();
+	if (!backend)
 		return HV_START_CPU;
+	if (backend->missing()) {
+		log_error("%s", backend->missing());
+		return HV_START_CPU;
+	}
 	memory_init(info);
 	log_info("underseal %s: %s, %u CPUs, %lu MiB at %lx, %u volumes", UNDERSEAL_VERSION, backend->name,
 		 info->cpus, info->memory_bytes >> 20, info->memory_base, info->volumes);
@@ -106,7 +116,7 @@ int64_t start_init(const struct boot_info *info)
 
 uint64_t start_stack(uint32_t cpu)
 {
-	return backend->supported() ? (uint64_t)vcpus[cpu] + CPU_AREA_BYTES : 0;
+	return backend->present() && !backend->missing() ? (uint64_t)vcpus[cpu] + CPU_AREA_BYTES : 0;
 }
 
 void start_cpu(uint32_t cpu, uint64_t rsp, uint64_t rip)

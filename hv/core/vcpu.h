@@ -25,11 +25,14 @@ enum exit_reason {
 	EXIT_NMI,
 	EXIT_SMI, /* system management mode is wanted: it is taken in the host */
 	EXIT_INIT,
-	EXIT_IRET,      /* a handler of the guest returns, and something waits for that */
-	EXIT_HALT,      /* HLT, with an interrupt given that has not been taken */
+	EXIT_WINDOW,    /* what the backend had been asked to wait for has come: look again what waits */
+	EXIT_HALT,      /* HLT, with an interrupt given that has not been taken; the backend has dealt with it */
+	EXIT_TASK_SWITCH, /* by the backend as well */
 	EXIT_UNDEFINED, /* an instruction the guest's processor does not have */
 	EXIT_INVALIDATE, /* INVD */
-	EXIT_EXCEPTION, /* #AC or #DB: the guest's own, or the end of a step that we asked for */
+	EXIT_XSETBV,
+	EXIT_CONTROL_REGISTER, /* a bit of one that is not the guest's alone; the backend has dealt with it */
+	EXIT_EXCEPTION, /* #AC or #DB: the guest's own, which gets it from the backend, or the end of a step of the backend's */
 	EXIT_SHUTDOWN,  /* triple fault */
 	EXIT_INVALID,   /* the processor refused the guest's state */
 	EXIT_OTHER,
@@ -72,8 +75,9 @@ enum vcpu_life { VCPU_RUNNING, VCPU_WAIT_FOR_SIPI };
 #define SIPI_NONE 0x100u
 
 struct vcpu {
-	uint64_t gpr[16]; /* first: svm/run.S knows the offsets. Encoding order: rax rcx rdx rbx rsp rbp rsi rdi r8.. */
+	uint64_t gpr[16]; /* first: guest_registers.h knows the offsets. Encoding order: rax rcx rdx rbx rsp rbp rsi rdi r8.. */
 	uint64_t rip, rflags;
+	uint64_t event; /* taken at the next entry, see event.h */
 	struct cpu_exit exit;
 
 	uint32_t index, apic_id;
@@ -99,12 +103,7 @@ struct vcpu {
 
 	uint32_t watched;       /* ... and it does: 0 outside the guest */
 	uint64_t taken[4];      /* interrupts by vector: the host has taken them, the guest is to get them */
-	bool iret_ahead;        /* the guest's next instruction is an IRET that has exited */
-	bool deaf_halt_ahead;   /* ... is a HLT that has exited, with interrupts off */
-
-	bool nmi_pending, nmi_blocked; /* the guest's own, see nmi.c */
-	bool nmi_returning;            /* the handler's IRET is next: where it stands */
-	uint64_t nmi_return_rip, nmi_return_rsp;
+	bool nmi_pending;       /* the guest's own, see nmi.c */
 	uint32_t logical_id, logical_format; /* its LDR and DFR, as far as the guest wrote them */
 	uint8_t breakpoints;           /* hit by the instruction that we carry out, see retire.h */
 	uint32_t host_nmis;            /* counted by the host's NMI handler */

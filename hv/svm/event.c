@@ -1,63 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exceptions and NMIs that the guest takes at its next entry. APM volume 2, 15.20. */
+/* External interrupts, watched and given. APM volume 2, 15.13 and 15.21. */
+#include "hv/core/msr.h"
 #include "hv/svm/svm.h"
-#include "hv/core/nmi.h"
-
-/* Real mode knows no error codes. */
-void svm_inject_exception(struct vcpu *vcpu, enum exception vector, bool has_error, uint32_t error)
-{
-	uint64_t event = VMCB_EVENT_VALID | VMCB_EVENT_EXCEPTION | vector;
-
-	if (has_error && vmcb_of(vcpu)->cr0 & CR0_PE)
-		event |= VMCB_EVENT_ERROR | (uint64_t)error << 32;
-	if ((vmcb_of(vcpu)->event_injection & (VMCB_EVENT_VALID | VMCB_EVENT_TYPE)) == (VMCB_EVENT_VALID | VMCB_EVENT_NMI))
-		nmi_again(vcpu);
-	vmcb_of(vcpu)->event_injection = event;
-}
-
-void svm_inject_page_fault(struct vcpu *vcpu, uint64_t address, uint32_t error)
-{
-	vmcb_of(vcpu)->cr2 = address;
-	svm_inject_exception(vcpu, EXCEPTION_PF, true, error);
-}
-
-/* The breakpoints of before go, the other causes stay until the guest clears them. */
-void svm_inject_debug(struct vcpu *vcpu, uint64_t causes)
-{
-	vmcb_of(vcpu)->dr6 = (vmcb_of(vcpu)->dr6 & ~DR6_BREAKPOINTS) | causes;
-	svm_inject_exception(vcpu, EXCEPTION_DB, false, 0);
-}
-
-bool svm_injection_pending(struct vcpu *vcpu)
-{
-	return vmcb_of(vcpu)->event_injection & VMCB_EVENT_VALID;
-}
-
-void svm_inject_nmi(struct vcpu *vcpu)
-{
-	vmcb_of(vcpu)->event_injection = VMCB_EVENT_VALID | VMCB_EVENT_NMI | EXCEPTION_NMI;
-}
-
-static void intercept(struct vcpu *vcpu, uint32_t bit, bool on)
-{
-	struct vmcb *vmcb = vmcb_of(vcpu);
-
-	vmcb->intercepts1 = on ? vmcb->intercepts1 | bit : vmcb->intercepts1 & ~bit;
-}
-
-void svm_watch_iret(struct vcpu *vcpu, bool on)
-{
-	intercept(vcpu, VMCB_IRET, on);
-}
-
-void svm_watch_halt(struct vcpu *vcpu, bool on)
-{
-	intercept(vcpu, VMCB_HLT, on);
-}
 
 void svm_watch_interrupts(struct vcpu *vcpu, bool on)
 {
-	intercept(vcpu, VMCB_INTR, on);
+	struct vmcb *vmcb = vmcb_of(vcpu);
+
+	vmcb->intercepts1 = on ? vmcb->intercepts1 | VMCB_INTR : vmcb->intercepts1 & ~VMCB_INTR;
 }
 
 /* The processor clears V_IRQ when the guest has taken it. */
@@ -73,55 +23,38 @@ int svm_pending_interrupt(struct vcpu *vcpu)
 	return vintr & VMCB_V_IRQ ? VMCB_V_VECTOR_OF(vintr) : -1;
 }
 
-/* By the trap flag. */
-void svm_step(struct vcpu *vcpu)
+/* The IRET that has just exited would never be executed if it did again: it is stepped over. */
+void svm_watch_return(struct vcpu *vcpu)
 {
 	struct svm_state *svm = vcpu->backend;
 
-	if (svm->stepping)
-		return;
-	svm->stepping = true;
-	svm->step_dr6 = svm->vmcb.dr6;
-	svm->step_rip = vcpu->rip;
-	svm->step_by_guest = vcpu->rflags & RFLAGS_TF;
-	vcpu->rflags |= RFLAGS_TF;
+	if (svm->iret_ahead && !vcpu->event)
+		svm_step(vcpu);
+	else
+		svm->vmcb.intercepts1 |= VMCB_IRET;
 }
 
-/*
- * The instruction may have loaded the flags (IRET): only where none has been executed
- * is the trap flag ours to clear.
- */
-static void stepped(struct vcpu *vcpu)
+void svm_watch_halt(struct vcpu *vcpu)
 {
 	struct svm_state *svm = vcpu->backend;
-	uint64_t causes = svm->vmcb.dr6 & DR6_BREAKPOINTS;
+	bool on = svm->vmcb.vintr & VMCB_V_IRQ && !svm->deaf_halt_ahead;
 
-	svm->stepping = false;
-	if (!svm->step_by_guest) {
-		svm->vmcb.dr6 = (svm->vmcb.dr6 & ~DR6_BS) | (svm->step_dr6 & DR6_BS);
-		if (vcpu->rip == svm->step_rip)
-			vcpu->rflags &= ~RFLAGS_TF;
-	}
-	if (svm->step_by_guest || causes & ~svm->step_dr6)
-		svm_inject_exception(vcpu, EXCEPTION_DB, false, 0);
+	svm->vmcb.intercepts1 = on ? svm->vmcb.intercepts1 | VMCB_HLT : svm->vmcb.intercepts1 & ~VMCB_HLT;
+	svm->deaf_halt_ahead = false;
 }
 
 /*
- * DR6 and DR7 are already as the handler is to find them, and rip as it is pushed; of #AC, a fault, RF is pushed set, and
- * the error code is always 0. ICEBP is not intercepted with #DB. Of an event whose delivery this one has cut
- * short, an external interrupt has become a virtual one, an NMI comes again, and what an instruction raises at its start
- * it raises again. A trap goes, as in the processor. The interrupt shadow ends with the delivery.
+ * A processor takes the interrupt at the HLT at once, and goes on behind it; so does the guest. There are emulators that
+ * now and then forget a virtual interrupt at the entry that it was given with: without this exit the guest would halt
+ * with it, and if it is the local APIC's highest nothing would come any more. With interrupts off it is a halt, that only
+ * an NMI ends.
  */
-void svm_exception(struct vcpu *vcpu)
+void svm_halt(struct vcpu *vcpu)
 {
-	const struct svm_state *svm = vcpu->backend;
+	struct svm_state *svm = vcpu->backend;
 
-	if (vcpu->exit.code == VMEXIT_ALIGNMENT) {
-		vcpu->rflags |= RFLAGS_RF;
-		svm_inject_exception(vcpu, EXCEPTION_AC, true, 0);
-	} else if (svm->stepping) {
-		stepped(vcpu);
-	} else {
-		svm_inject_exception(vcpu, EXCEPTION_DB, false, 0);
-	}
+	if (vcpu->rflags & RFLAGS_IF)
+		skip_instruction(vcpu, 1);
+	else
+		svm->deaf_halt_ahead = true;
 }

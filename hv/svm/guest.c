@@ -79,10 +79,6 @@ void svm_reset(struct vcpu *vcpu)
 
 	/* INIT leaves the MSRs that VMLOAD loads as they are: fetch them first. */
 	svm_vmsave(vmcb);
-	memset(vcpu->gpr, 0, sizeof(vcpu->gpr));
-	vcpu->gpr[2] = cpuid(1, 0).eax; /* rdx: family, model, stepping */
-	vcpu->rip = 0xfff0;
-	vcpu->rflags = RFLAGS_FIXED;
 	vmcb->es = vmcb->ss = vmcb->ds = vmcb->fs = vmcb->gs = data;
 	vmcb->cs = (struct vmcb_segment){0xf000, 0x9b, 0xffff, 0xffff0000};
 	vmcb->gdtr = vmcb->idtr = (struct vmcb_segment){0, 0, 0xffff, 0};
@@ -92,14 +88,13 @@ void svm_reset(struct vcpu *vcpu)
 	vmcb->efer = EFER_SVME;
 	vmcb->cr0 = CR0_ET | (vmcb->cr0 & (CR0_CD | CR0_NW));
 	vmcb->cr2 = vmcb->cr3 = vmcb->cr4 = 0;
-	clear_breakpoints();
 	vmcb->dr6 = 0xffff0ff0;
 	vmcb->dr7 = 0x400;
-	vmcb->event_injection = vmcb->vintr = 0;
+	vmcb->vintr = 0;
 	vmcb->interrupt_state = 0;
-	vmcb->intercepts1 &= ~VMCB_IRET;
-	vmcb->exceptions = SVM_EXCEPTIONS;
+	vmcb->exceptions = EVENT_ENDLESS;
 	((struct svm_state *)vcpu->backend)->stepping = false;
+	svm_nmi_reset(vcpu->backend);
 	svm_vmload(vmcb);
 	svm_backend.flush(vcpu);
 }
@@ -113,20 +108,24 @@ void svm_startup(struct vcpu *vcpu, uint8_t vector)
 	vcpu->rip = 0;
 }
 
-uint64_t svm_read_efer(struct vcpu *vcpu)
+void svm_write_cr2(struct vcpu *vcpu, uint64_t value)
 {
-	return vmcb_of(vcpu)->efer & ~EFER_SVME;
-}
-
-void svm_write_efer(struct vcpu *vcpu, uint64_t value)
-{
-	vmcb_of(vcpu)->efer = value | EFER_SVME;
-	svm_backend.flush(vcpu);
+	vmcb_of(vcpu)->cr2 = value;
 }
 
 uint64_t svm_read_cr4(struct vcpu *vcpu)
 {
 	return vmcb_of(vcpu)->cr4;
+}
+
+uint64_t svm_read_dr6(struct vcpu *vcpu)
+{
+	return vmcb_of(vcpu)->dr6;
+}
+
+void svm_write_dr6(struct vcpu *vcpu, uint64_t value)
+{
+	vmcb_of(vcpu)->dr6 = value;
 }
 
 uint64_t svm_read_dr7(struct vcpu *vcpu)

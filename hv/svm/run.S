@@ -3,59 +3,9 @@
  * The ways into the guest and into the window in which the host takes what waits
  * for it. GIF is 0 before and after (CLGI at start, and #VMEXIT clears it).
  */
+#include "hv/core/guest_registers.h"
+
 	.text
-
-/* Loads vcpu->gpr, vcpu in rdi, but for rax and rsp; what the host keeps goes to the stack, the vcpu last. */
-	.macro guest_registers_in
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
-	push %rdi
-	mov 8*1(%rdi), %rcx
-	mov 8*2(%rdi), %rdx
-	mov 8*3(%rdi), %rbx
-	mov 8*5(%rdi), %rbp
-	mov 8*6(%rdi), %rsi
-	mov 8*8(%rdi), %r8
-	mov 8*9(%rdi), %r9
-	mov 8*10(%rdi), %r10
-	mov 8*11(%rdi), %r11
-	mov 8*12(%rdi), %r12
-	mov 8*13(%rdi), %r13
-	mov 8*14(%rdi), %r14
-	mov 8*15(%rdi), %r15
-	mov 8*7(%rdi), %rdi
-	.endm
-
-/* Stores all but rsp to vcpu->gpr, and takes the host's back. */
-	.macro guest_registers_out
-	xchg %rdi, (%rsp)
-	mov %rax, 8*0(%rdi)
-	mov %rcx, 8*1(%rdi)
-	mov %rdx, 8*2(%rdi)
-	mov %rbx, 8*3(%rdi)
-	mov %rbp, 8*5(%rdi)
-	mov %rsi, 8*6(%rdi)
-	mov %r8, 8*8(%rdi)
-	mov %r9, 8*9(%rdi)
-	mov %r10, 8*10(%rdi)
-	mov %r11, 8*11(%rdi)
-	mov %r12, 8*12(%rdi)
-	mov %r13, 8*13(%rdi)
-	mov %r14, 8*14(%rdi)
-	mov %r15, 8*15(%rdi)
-	pop %rax
-	mov %rax, 8*7(%rdi)
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
-	.endm
 
 /*
  * void svm_enter(struct vcpu *vcpu, uint64_t vmcb_pa)
@@ -68,6 +18,7 @@
 	.hidden svm_enter
 svm_enter:
 	mov %rsi, %rax
+	host_registers_keep
 	guest_registers_in
 	vmrun %rax
 	guest_registers_out
@@ -84,6 +35,7 @@ svm_enter:
 	.hidden svm_smi_window
 svm_smi_window:
 	mov (%rdi), %rax
+	host_registers_keep
 	guest_registers_in
 	stgi
 	pause

@@ -1,48 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AMD-V: turning it on, the control block, entering the guest, decoding exits. APM volume 2, chapter 15. */
 #include "hv/svm/svm.h"
-#include "hv/core/interrupts.h"
-#include "hv/core/log.h"
-#include "hv/core/memory.h"
+#include "hv/core/limits.h"
+#include "hv/svm/missing.h"
+#include "hv/svm/npt_format.h"
+#include "hv/x86/descriptor.h"
 
-#define SVM_FEATURE_NP         (1u << 0)
-#define VM_CR_SVM_DISABLED     (1ull << 4)
 #define VM_CR_INIT_REDIRECTION (1ull << 1)
 
-static bool svm_supported(void)
+static void svm_npt_format(struct npt_format *out)
 {
-	if (cpuid(0x80000000, 0).eax < 0x8000000a || !(cpuid(0x80000001, 0).ecx & (1u << 2)))
-		return false;
-	if (rdmsr(MSR_VM_CR) & VM_CR_SVM_DISABLED)
-		return false;
-	/* That cannot be changed while paging is on, and neither the host's tables nor the nested ones have as many. */
-	if (read_cr4() & CR4_LA57) {
-		log_error("the firmware has turned on page tables of five levels (LA57)");
-		return false;
-	}
-	return cpuid(0x8000000a, 0).edx & SVM_FEATURE_NP;
+	svm_fill_npt_format(out, cpu_has_huge_pages());
 }
 
-/* From the descriptor a selector names: the attribute word of APM 15.5.1. */
-static void load_segment(struct vmcb_segment *segment, uint16_t selector, const struct descriptor_table *gdt)
+/* The attribute word of APM 15.5.1 has no gap. */
+static void load_segment(struct vmcb_segment *to, uint16_t selector, const struct descriptor_table *gdt)
 {
-	memset(segment, 0, sizeof(*segment));
-	segment->selector = selector;
-	if (!(selector & ~3u) || (selector | 7u) > gdt->limit)
+	struct segment segment;
+
+	memset(to, 0, sizeof(*to));
+	to->selector = selector;
+	if (!segment_read(gdt, selector, &segment))
 		return;
-
-	uint64_t descriptor = *(const uint64_t *)(gdt->base + (selector & ~7u));
-
-	segment->attributes = (uint16_t)((descriptor >> 40 & 0xff) | (descriptor >> 44 & 0xf00));
-	segment->limit = (uint32_t)((descriptor & 0xffff) | (descriptor >> 32 & 0xf0000));
-	if (segment->attributes & 0x800)
-		segment->limit = segment->limit << 12 | 0xfff;
-	segment->base = (descriptor >> 16 & 0xffffff) | (descriptor >> 32 & 0xff000000);
+	to->attributes = (uint16_t)((segment.attributes & 0xff) | (segment.attributes >> 4 & 0xf00));
+	to->limit = segment.limit;
+	to->base = segment.base;
 }
 
 static void set_intercepts(struct vmcb *vmcb)
 {
-	vmcb->exceptions = SVM_EXCEPTIONS;
+	vmcb->exceptions = EVENT_ENDLESS;
 	vmcb->intercepts1 = VMCB_NMI | VMCB_SMI | VMCB_INIT | VMCB_CPUID | VMCB_INVD | VMCB_INVLPGA | VMCB_IOIO | VMCB_MSR |
 			    VMCB_SHUTDOWN;
 	vmcb->intercepts2 = VMCB_VMRUN | VMCB_VMMCALL | VMCB_VMLOAD | VMCB_VMSAVE | VMCB_STGI | VMCB_CLGI |
@@ -90,28 +77,6 @@ static void svm_start(struct vcpu *vcpu, const struct launch_state *launch)
 	svm_clgi();
 }
 
-/*
- * An event whose delivery an exit cut short is delivered again. Some emulators
- * report an external interrupt as an exception with a vector of 32 or more; and
- * some deliver an injected one twice, so it is given as a virtual interrupt.
- * Software interrupts are not repeated: rip still points at the INT.
- */
-static uint64_t repeat_event(struct vcpu *vcpu, uint64_t info)
-{
-	uint64_t type = info & VMCB_EVENT_TYPE;
-
-	if (!(info & VMCB_EVENT_VALID) || type == VMCB_EVENT_SOFTWARE)
-		return 0;
-	if (type == VMCB_EVENT_INTERRUPT || (type == VMCB_EVENT_EXCEPTION && (info & 0xff) >= 32)) {
-		interrupt_taken(vcpu, (uint8_t)info);
-		return 0;
-	}
-	/* #BP and #OF come from instructions that run again. */
-	if (type == VMCB_EVENT_EXCEPTION && ((info & 0xff) == 3 || (info & 0xff) == 4))
-		return 0;
-	return info;
-}
-
 static enum exit_reason reason_of(uint64_t code)
 {
 	/* -1, of 64 bits in the manual and of 32 in some emulators. */
@@ -132,7 +97,7 @@ static enum exit_reason reason_of(uint64_t code)
 	case VMEXIT_ALIGNMENT:
 		return EXIT_EXCEPTION;
 	case VMEXIT_IRET:
-		return EXIT_IRET;
+		return EXIT_WINDOW;
 	case VMEXIT_HLT:
 		return EXIT_HALT;
 	case VMEXIT_INVD:
@@ -172,6 +137,12 @@ static void decode_exit(struct vcpu *vcpu, const struct vmcb *vmcb)
 		exit->fault.gpa = exit->info2;
 		exit->fault.write = exit->info1 & 2;
 		exit->fault.fetch = exit->info1 & 16;
+	} else if (exit->code == VMEXIT_IRET) {
+		svm_iret(vcpu);
+	} else if (exit->reason == EXIT_HALT) {
+		svm_halt(vcpu);
+	} else if (exit->reason == EXIT_EXCEPTION) {
+		svm_exception(vcpu);
 	}
 }
 
@@ -184,13 +155,20 @@ static void svm_run(struct vcpu *vcpu)
 	vmcb->rsp = vcpu->gpr[4];
 	vmcb->rip = vcpu->rip;
 	vmcb->rflags = vcpu->rflags;
+	/* Real mode knows no error codes. */
+	vmcb->event_injection = vmcb->cr0 & CR0_PE ? vcpu->event : vcpu->event & (UINT32_MAX & ~EVENT_HAS_ERROR);
+	svm->iret_ahead = false;
+	svm_watch_halt(vcpu);
+	if ((vcpu->event & (EVENT_VALID | EVENT_TYPE)) == (EVENT_VALID | EVENT_NMI))
+		svm_nmi_begins(vcpu);
 	svm_enter(vcpu, (uint64_t)vmcb);
 	vmcb->tlb_control = 0;
 	vcpu->gpr[0] = vmcb->rax;
 	vcpu->gpr[4] = vmcb->rsp;
 	vcpu->rip = vmcb->rip;
 	vcpu->rflags = vmcb->rflags;
-	vmcb->event_injection = repeat_event(vcpu, vmcb->exit_int_info);
+	event_cut_short(vcpu, vmcb->exit_int_info);
+	svm_note_return(vcpu);
 	decode_exit(vcpu, vmcb);
 }
 
@@ -214,44 +192,44 @@ static void svm_window(struct vcpu *vcpu, enum window window)
 		interrupts_off();
 }
 
-static uint64_t svm_after_nmi(uint64_t rip)
+static uint64_t svm_host_nmi(struct vcpu *vcpu, uint64_t rip)
 {
+	vcpu->host_nmis++;
 	return rip >= (uint64_t)svm_window_halt && rip < (uint64_t)svm_window_end ? (uint64_t)svm_window_end : rip;
 }
 
 const struct cpu_backend svm_backend = {
 	.name = "svm",
-	.supported = svm_supported,
+	.present = svm_present,
+	.missing = svm_missing,
 	.state_bytes = sizeof(struct svm_state),
+	.npt_format = svm_npt_format,
 	.start = svm_start,
 	.run = svm_run,
 	.paging = svm_paging,
 	.insn_cpu = svm_insn_cpu,
 	.segment = svm_segment,
-	.inject_exception = svm_inject_exception,
-	.inject_page_fault = svm_inject_page_fault,
-	.inject_debug = svm_inject_debug,
-	.injection_pending = svm_injection_pending,
-	.inject_nmi = svm_inject_nmi,
-	.watch_iret = svm_watch_iret,
-	.watch_halt = svm_watch_halt,
+	.takes_nmi = svm_takes_nmi,
 	.watch_interrupts = svm_watch_interrupts,
 	.pend_interrupt = svm_pend_interrupt,
 	.pending_interrupt = svm_pending_interrupt,
-	.step = svm_step,
-	.exception = svm_exception,
+	.watch_return = svm_watch_return,
 	.retired = svm_retired,
 	.reset = svm_reset,
 	.startup = svm_startup,
 	.flush = svm_flush,
-	.read_efer = svm_read_efer,
-	.write_efer = svm_write_efer,
+	.write_cr2 = svm_write_cr2,
 	.read_cr4 = svm_read_cr4,
+	.read_dr6 = svm_read_dr6,
+	.write_dr6 = svm_write_dr6,
 	.read_dr7 = svm_read_dr7,
 	.cpl = svm_cpl,
 	.debugged = svm_debugged,
 	.window = svm_window,
-	.after_nmi = svm_after_nmi,
+	.host_nmi = svm_host_nmi,
 	.trap_port = svm_trap_port,
 	.trap_msr = svm_trap_msr,
+	.msr_rules = svm_msr_rules,
+	.msr_rule_count = SVM_MSR_RULES,
+	.hide_from_cpuid = svm_hide_from_cpuid,
 };

@@ -89,14 +89,6 @@ _Static_assert(sizeof(struct vmcb) == 4096, "one page");
 #define VMCB_V_VECTOR(v)     ((uint64_t)(v) << 32)
 #define VMCB_V_VECTOR_OF(x)  ((uint8_t)((x) >> 32))
 
-#define VMCB_EVENT_VALID     (1ull << 31)
-#define VMCB_EVENT_ERROR     (1ull << 11)
-#define VMCB_EVENT_INTERRUPT (0ull << 8)
-#define VMCB_EVENT_NMI       (2ull << 8)
-#define VMCB_EVENT_EXCEPTION (3ull << 8)
-#define VMCB_EVENT_SOFTWARE  (4ull << 8)
-#define VMCB_EVENT_TYPE      (7ull << 8)
-
 #define VMCB_TLB_FLUSH_ALL 1u
 
 enum vmexit {

@@ -2,14 +2,16 @@
 /* Coroutines, VMRUN and its relatives. */
 #include "tests/core/cpu.h"
 #include "hv/svm/svm.h"
+#include "hv/vmx/vmcs.h"
 #include "tests/core/platform.h"
+#include "tests/core/vmx.h"
 #include <sched.h>
 
 #define SPINS_MAX 1000000u
 
 struct model_cpu cpus[MODEL_CPUS];
 unsigned cpu_count;
-bool cpus_threaded;
+bool cpus_threaded, cpus_have_vmx, cpus_have_huge_pages, cpus_keep_x2apic;
 
 static __thread struct model_cpu *now;
 
@@ -55,6 +57,11 @@ static void leave(struct model_cpu *cpu, enum cpu_state state)
 		__sanitizer_finish_switch_fiber(cpu->fake_stack, &cpu->driver_stack, &cpu->driver_stack_bytes);
 }
 
+void cpu_leave(enum cpu_state state)
+{
+	leave(now, state);
+}
+
 static void enter(unsigned index, unsigned start_low, unsigned start_high)
 {
 	struct model_cpu *cpu = &cpus[index];
@@ -84,6 +91,11 @@ void cpu_exit(struct model_cpu *cpu, uint64_t code, uint64_t info1, uint64_t inf
 
 	if (cpu->state != CPU_IN_GUEST)
 		platform_violation("exit %lx of cpu %u, which is not in the guest", code, cpu->index);
+	if (cpus_have_vmx) {
+		model_vmx_exit(cpu, code, info1, info2);
+		resume(cpu);
+		return;
+	}
 	vmcb->exit_code = code;
 	vmcb->exit_info1 = info1;
 	vmcb->exit_info2 = info2;
@@ -105,7 +117,7 @@ bool cpus_take_nmis(void)
 	bool any = false;
 
 	for (unsigned i = 0; i < cpu_count; i++) {
-		if (&cpus[i] == now || !__atomic_load_n(&cpus[i].nmi_pending, __ATOMIC_SEQ_CST))
+		if (&cpus[i] == now || (cpus_have_vmx && model_vmx_waits(&cpus[i])) || !__atomic_load_n(&cpus[i].nmi_pending, __ATOMIC_SEQ_CST))
 			continue;
 		if (cpus[i].state == CPU_IN_GUEST)
 			cpu_exit(&cpus[i], VMEXIT_NMI, 0, 0);
@@ -118,11 +130,25 @@ bool cpus_take_nmis(void)
 	return any;
 }
 
-/* Whoever spins waits for other CPUs: they get their turn. */
+/* One, the highest, where they are let in and none as high is in service: the handler returns with interrupts off. */
+static void take_interrupt(struct model_cpu *cpu)
+{
+	for (int vector = 255; cpu->interrupts_open && vector >= 16; vector--)
+		if (cpu->interrupts[vector / 64] >> vector % 64 & 1 && cpu_serves_now(cpu, (uint8_t)vector)) {
+			cpu_serve(cpu, (uint8_t)vector);
+			cpu->interrupts[vector / 64] &= ~(1ull << vector % 64);
+			cpu->interrupts_open = false;
+			host_interrupt((uint32_t)vector);
+		}
+}
+
+/* Whoever spins waits for other CPUs: they get their turn. Interrupts come in where they are let in. */
 void cpu_pause(void)
 {
 	static unsigned spins;
 
+	if (now && now->interrupts_open)
+		take_interrupt(now);
 	if (cpus_threaded)
 		sched_yield();
 	else if (cpus_take_nmis())
@@ -149,23 +175,12 @@ void svm_enter(struct vcpu *vcpu, uint64_t vmcb_pa)
 	if (!(vmcb->efer & EFER_SVME) || !vmcb->asid || !(vmcb->intercepts2 & VMCB_VMRUN))
 		platform_violation("a control block that VMRUN refuses");
 	cpu->flushes += vmcb->tlb_control == VMCB_TLB_FLUSH_ALL;
-	cpu->event = vmcb->event_injection & VMCB_EVENT_VALID ? vmcb->event_injection : 0;
+	cpu->event = vmcb->event_injection & EVENT_VALID ? vmcb->event_injection : 0;
 	vmcb->event_injection = 0;
 	vmcb->exit_int_info = 0;
 	vcpu->gpr[0] = vmcb->rax;
 	vcpu->gpr[4] = vmcb->rsp;
 	leave(cpu, CPU_IN_GUEST);
-}
-
-/* One, the highest, where they are let in: the handler returns with interrupts off. */
-static void take_interrupt(struct model_cpu *cpu)
-{
-	for (int vector = 255; cpu->interrupts_open && vector >= 16; vector--)
-		if (cpu->interrupts[vector / 64] >> vector % 64 & 1) {
-			cpu->interrupts[vector / 64] &= ~(1ull << vector % 64);
-			cpu->interrupts_open = false;
-			host_interrupt((uint32_t)vector);
-		}
 }
 
 void svm_nmi_window(bool halt)
@@ -183,7 +198,9 @@ void svm_nmi_window(bool halt)
 bool cpu_interrupt(struct model_cpu *cpu, uint8_t vector)
 {
 	cpu->interrupts[vector / 64] |= 1ull << vector % 64;
-	if (!(cpu->vmcb->intercepts1 & VMCB_INTR))
+	if (!cpu_serves_now(cpu, vector))
+		return false;
+	if (cpus_have_vmx ? !(model_vmx_field(cpu, VMCS_PIN) & PIN_INTERRUPT) : !(cpu->vmcb->intercepts1 & VMCB_INTR))
 		return false;
 	cpu_exit(cpu, VMEXIT_INTR, 0, 0);
 	return true;

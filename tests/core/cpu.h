@@ -34,9 +34,9 @@ struct model_cpu {
 	uint32_t nmi_pending;
 	uint64_t interrupts[4]; /* external ones that wait in the local APIC, by vector */
 	bool interrupts_open;   /* IF in the host */
-	uint64_t cr0, cr3, cr4;
+	uint64_t cr0, cr2, cr3, cr4;
 	uint64_t breakpoint[4]; /* DR0 to DR3 */
-	uint64_t apic_base, efer, vm_cr, hsave, mcg_status;
+	uint64_t xcr0, apic_base, efer, vm_cr, hsave, mcg_status;
 	struct vmcb_segment fs, gs; /* VMRUN leaves them alone */
 	uint32_t lapic[256]; /* by offset / 16 */
 	/* What really went out by this CPU's ICR. */
@@ -53,10 +53,13 @@ struct model_cpu {
 
 extern struct model_cpu cpus[MODEL_CPUS];
 extern unsigned cpu_count;
+extern bool cpus_have_vmx; /* ... and not SVM: exits are given by SVM's codes all the same (vmx.c) */
+extern bool cpus_have_huge_pages; /* of 1 GiB */
+extern bool cpus_keep_x2apic; /* ... mode, once they are in it: IA32_XAPIC_DISABLE_STATUS */
 extern bool cpus_threaded; /* each CPU is driven by its own thread: spinning waits for the others */
 
-/* CPUs as firmware leaves them; `x2apic`: in that mode; `cr4`: with these bits as well. */
-void cpus_reset(unsigned count, bool x2apic, unsigned physical_bits, uint64_t cr4);
+/* CPUs as firmware leaves them; `x2apic`: in that mode; `vmx`: Intel's; `cr4`: with these bits as well. */
+void cpus_reset(unsigned count, bool x2apic, bool vmx, unsigned physical_bits, uint64_t cr4);
 
 /* Runs `start` on the stack below `stack_top`, as this CPU, until it comes to VMRUN or a halt. */
 void cpu_start(struct model_cpu *cpu, uint64_t stack_top, void (*start)(void));
@@ -70,10 +73,20 @@ void cpu_wake(struct model_cpu *cpu);
 /* Takes the NMIs that have come: exits of CPUs in the guest, wake-ups of waiting ones. Whether there were any. */
 bool cpus_take_nmis(void);
 
-/* An external interrupt comes: an exit where the CPU is watched for it and the guest can be interrupted; else nothing. */
+/* An external interrupt comes: an exit where the CPU is watched for it and none as high is in service; else nothing. */
 bool cpu_interrupt(struct model_cpu *cpu, uint8_t vector);
+/* The end of the one in service: the guest's, unseen. */
+void cpu_end_of_interrupt(struct model_cpu *cpu);
+/* For cpu.c and registers.c: the local APIC hands one over, and whether it would; a register is written; a command goes out. */
+void cpu_serve(struct model_cpu *cpu, uint8_t vector);
+bool cpu_serves_now(const struct model_cpu *cpu, uint8_t vector);
+void cpu_lapic_set(struct model_cpu *cpu, uint32_t offset, uint32_t value);
+void cpu_lapic_send(struct model_cpu *from, uint32_t low, uint32_t destination);
 /* The virtual interrupt that the guest takes now, -1 when there is none. */
 int cpu_take_interrupt(struct model_cpu *cpu);
+
+/* The hypervisor enters the guest: back to whoever drives it, until the next exit. */
+void cpu_leave(enum cpu_state state);
 
 /* The CPU whose hypervisor runs. */
 struct model_cpu *cpu_now(void);

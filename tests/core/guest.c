@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Single instructions of the guest, as the processor carries them out beneath the hypervisor. */
 #include "hv/svm/svm.h"
+#include "hv/vmx/vmx.h"
 #include "tests/core/machine.h"
 #include "hv/x86/physical.h"
 #include <string.h>
@@ -53,9 +54,14 @@ bool guest_cpuid(unsigned cpu, uint32_t leaf, uint32_t subleaf, struct cpuid_res
 	return done;
 }
 
-/* APM 15.11: what lies outside the map exits. */
+/* APM 15.11, SDM 25.6.9: what lies outside the map exits. */
 static bool msr_trapped(uint32_t index, bool write)
 {
+	if (cpus_have_vmx) {
+		uint32_t low = index % 0x2000, at = (index < 0x2000 ? 0 : 0x400) + low / 8 + (write ? 0x800 : 0);
+
+		return (index >= 0x2000 && index - 0xc0000000 >= 0x2000) || vmx_msr_bitmap[at] >> low % 8 & 1;
+	}
 	uint32_t bit = index < 0x2000 ? index * 2
 		       : index - 0xc0000000 < 0x2000 ? 0x4000 + (index - 0xc0000000) * 2
 		       : index - 0xc0010000 < 0x2000 ? 0x8000 + (index - 0xc0010000) * 2
@@ -103,7 +109,7 @@ bool guest_vmmcall(unsigned cpu)
 static bool port_trapped(uint16_t port, unsigned size)
 {
 	for (unsigned i = 0; i < size; i++)
-		if (svm_iopm[(port + i) / 8] >> (port + i) % 8 & 1)
+		if ((cpus_have_vmx ? vmx_io_bitmaps : svm_iopm)[(port + i) / 8] >> (port + i) % 8 & 1)
 			return true;
 	return false;
 }

@@ -3,6 +3,7 @@
 #include "tests/core/machine.h"
 #include "hv/core/log.h"
 #include "hv/svm/svm.h"
+#include "tests/core/vmx.h"
 #include <string.h>
 
 #define TABLES	 RAM		 /* the guest's page tables, and its GDT behind them */
@@ -110,7 +111,10 @@ static void take_over(void)
 int64_t machine_start(const struct machine *machine)
 {
 	platform_reset();
-	cpus_reset(machine->cpus, machine->x2apic, machine->physical_bits ? machine->physical_bits : 39, machine->cr4);
+	cpus_reset(machine->cpus, machine->x2apic, machine->vmx, machine->physical_bits ? machine->physical_bits : 39,
+		   machine->cr4);
+	cpus_have_huge_pages = !machine->small_pages;
+	model_vmx.broken = machine->broken_vmx;
 	build_tables();
 	build_acpi(!machine->without_ecam);
 	describe(machine);
@@ -118,7 +122,7 @@ int64_t machine_start(const struct machine *machine)
 
 	for (unsigned i = 0; i < machine->cpus && !result; i++) {
 		cpus[i].vcpu = vcpus[i];
-		cpus[i].vmcb = &((struct svm_state *)vcpus[i]->backend)->vmcb;
+		cpus[i].vmcb = machine->vmx ? NULL : &((struct svm_state *)vcpus[i]->backend)->vmcb;
 		cpu_start(&cpus[i], start_stack(i), take_over);
 	}
 	return result;

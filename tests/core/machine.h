@@ -18,6 +18,9 @@
 struct machine {
 	unsigned cpus;
 	bool x2apic;
+	bool vmx;	      /* Intel's extension, not AMD's */
+	bool broken_vmx;      /* ... which cannot be turned on, for all that was said of it */
+	bool small_pages;     /* processors without pages of 1 GiB */
 	bool fast_icr;	      /* policy: the trap on the local APIC is lifted */
 	bool halt_after_panic; /* policy */
 	bool without_ecam;    /* no MCFG */

@@ -3,16 +3,22 @@
  * The model processors' registers: CPUID, MSRs, control registers, the local APIC. An
  * access that would fault in the hypervisor ends the program. APM volume 2, chapter 16.
  */
+#include "hv/x86/attempt.h"
 #include "hv/x86/libcrypto_port.h"
 #include "hv/x86/registers.h"
 #include "tests/core/cpu.h"
 #include "tests/core/platform.h"
+#include "tests/core/vmx.h"
 #include <string.h>
 
 #define ICR_LOW	  0x300u
 #define ICR_HIGH  0x310u
 #define ICR_RESERVED 0xfff33000u /* in x2APIC mode, where delivery status (12) is gone as well */
 #define APIC_BASE_RESERVED (~(0xfffffffffull << 12 | 0xdull << 8))
+
+/* The labels of attempt.S. */
+const uint8_t attempt_begin[4];
+__asm__(".globl attempt_refused\nattempt_refused = attempt_begin + 4\n");
 
 static uint32_t address_bits;
 static struct model_cpu before_start; /* while the core starts, no CPU runs on its own stack yet */
@@ -22,10 +28,14 @@ static struct model_cpu *cpu(void)
 	return cpu_now() ? cpu_now() : &before_start;
 }
 
-void cpus_reset(unsigned count, bool x2apic, unsigned physical_bits, uint64_t cr4)
+void cpus_reset(unsigned count, bool x2apic, bool vmx, unsigned physical_bits, uint64_t cr4)
 {
 	address_bits = 0x3000 | physical_bits;
 	cpu_count = count;
+	cpus_have_vmx = vmx;
+	cpus_have_huge_pages = true;
+	cpus_keep_x2apic = false;
+	model_vmx_reset();
 	cpus_threaded = false;
 	memset(cpus, 0, sizeof(cpus));
 	for (unsigned i = 0; i < count; i++) {
@@ -59,15 +69,20 @@ struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
 {
 	switch (leaf) {
 	case 0:
-		return (struct cpuid_result){7, 0x68747541, 0x444d4163, 0x69746e65};
+		return (struct cpuid_result){0x0d, 0x68747541, 0x444d4163, 0x69746e65};
 	case 1: /* with AES, XSAVE, OSXSAVE, x2APIC */
-		return (struct cpuid_result){0x00800f12, 0x800, 0x0e202203, 0x178bfbff};
+		return (struct cpuid_result){0x00800f12, 0x800, 0x0e202203 | (cpus_have_vmx ? 1u << 5 : 0), 0x178bfbff};
 	case 7: /* PKU and OSPKE */
 		return (struct cpuid_result){0, 0x219c91a9, subleaf ? 0 : 0x18, 0};
+	case 0x0a: /* counters of version 4 */
+		return (struct cpuid_result){cpus_have_vmx ? 0x07300404 : 0, 0, 0, 0};
+	case 0x0d: /* x87, SSE, AVX */
+		return (struct cpuid_result){subleaf ? 0 : 7, 0x340, 0x340, 0};
 	case 0x80000000:
 		return (struct cpuid_result){0x8000000a, 0, 0, 0};
 	case 0x80000001: /* with SVM; long mode, 1 GiB pages, NX, FFXSR; TCE is not there */
-		return (struct cpuid_result){0x00800f12, 0, 0x00000105, 0x2fd3fbff};
+		return (struct cpuid_result){0x00800f12, 0, cpus_have_vmx ? 0x101 : 0x105,
+					     0x2bd3fbff | (cpus_have_huge_pages ? 1u << 26 : 0)};
 	case 0x80000008:
 		return (struct cpuid_result){address_bits, 0, 0, 0};
 	case 0x8000000a: /* 16 ASIDs, nested paging */
@@ -84,91 +99,82 @@ static uint32_t *x2apic_register(uint32_t index)
 	return there ? &cpu()->lapic[index - MSR_X2APIC_FIRST] : NULL;
 }
 
-uint64_t rdmsr(uint32_t index)
+bool attempt_rdmsr(uint32_t index, uint64_t *value)
 {
-	if (x2apic_register(index))
-		return *x2apic_register(index);
-	switch (index) {
-	case MSR_APIC_BASE:
-		return cpu()->apic_base;
-	case MSR_EFER:
-		return cpu()->efer;
-	case MSR_PAT:
-		return 0x0007040600070406ull;
-	case MSR_MCG_STATUS:
-		return cpu()->mcg_status;
-	case MSR_VM_CR:
-		return cpu()->vm_cr;
-	case MSR_FS_BASE:
-		return cpu()->fs.base;
-	case MSR_GS_BASE:
-		return cpu()->gs.base;
+	const struct {
+		uint32_t index;
+		uint64_t value;
+	} own[] = {
+		{MSR_APIC_BASE, cpu()->apic_base}, {MSR_EFER, cpu()->efer}, {MSR_PAT, 0x0007040600070406ull},
+		{MSR_MCG_STATUS, cpu()->mcg_status}, {MSR_VM_CR, cpu()->vm_cr}, {MSR_FS_BASE, cpu()->fs.base},
+		{MSR_GS_BASE, cpu()->gs.base},
+	};
+
+	if (x2apic_register(index)) {
+		*value = *x2apic_register(index);
+		return true;
 	}
-	platform_violation("RDMSR of %x faults in the hypervisor", index);
+	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (own[i].index == index) {
+			*value = own[i].value;
+			return true;
+		}
+	return model_msr_read(index, value);
 }
 
-static void write_apic_base(uint64_t value)
+uint64_t rdmsr(uint32_t index)
+{
+	uint64_t value;
+
+	if (!attempt_rdmsr(index, &value))
+		platform_violation("RDMSR of %x faults in the hypervisor", index);
+	return value;
+}
+
+static bool write_apic_base(uint64_t value)
 {
 	uint64_t mode = value & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
 	uint64_t now = cpu()->apic_base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
 	bool to_x2 = mode & APIC_BASE_X2APIC, from_x2 = now & APIC_BASE_X2APIC;
 
 	if (value & APIC_BASE_RESERVED || mode == APIC_BASE_X2APIC || (from_x2 && mode == APIC_BASE_ENABLE) ||
-		(to_x2 && !now))
-		platform_violation("WRMSR of %lx to APIC_BASE (%lx) faults in the hypervisor", value, now);
+		(to_x2 && !now) || (from_x2 && !to_x2 && cpus_keep_x2apic))
+		return false;
 	cpu()->apic_base = value;
+	return true;
 }
 
-static void deliver(uint32_t low, uint32_t destination)
+bool attempt_wrmsr(uint32_t index, uint64_t value)
 {
-	struct model_cpu *from = cpu();
-	unsigned mode = low >> 8 & 7, shorthand = low >> 18 & 3;
-
-	from->sent[from->sent_count++ % 16] = (struct sent_interrupt){low, destination};
-	if (mode == 5 || mode == 6)
-		platform_violation("a real INIT or SIPI (%x) leaves for %x", low, destination);
-	if (mode != 4)
-		return;
-	for (unsigned i = 0; i < cpu_count; i++) {
-		bool broadcast = destination == 0xffffffff || (destination == 0xff && !(from->apic_base & APIC_BASE_X2APIC));
-		bool meant = shorthand == 0 ? (low >> 11 & 1 ? cpus[i].lapic[0xd0 / 16] >> 24 & destination
-							    : cpus[i].apic_id == destination) || broadcast
-			     : shorthand == 1 ? &cpus[i] == from
-					      : shorthand == 2 || &cpus[i] != from;
-
-		if (meant)
-			__atomic_store_n(&cpus[i].nmi_pending, 1, __ATOMIC_SEQ_CST);
+	if (x2apic_register(index)) {
+		cpu_lapic_set(cpu(), (index - MSR_X2APIC_FIRST) * 16, (uint32_t)value);
+		return !(value >> 32);
 	}
+	switch (index) {
+	case MSR_APIC_BASE:
+		return write_apic_base(value);
+	case MSR_X2APIC_ICR:
+		if (!(cpu()->apic_base & APIC_BASE_X2APIC) || value & ICR_RESERVED)
+			return false;
+		cpu_lapic_send(cpu(), (uint32_t)value, (uint32_t)(value >> 32));
+		return true;
+	case MSR_EFER:
+		cpu()->efer = value;
+		return true;
+	case MSR_VM_CR:
+		cpu()->vm_cr = value;
+		return true;
+	case MSR_VM_HSAVE:
+		cpu()->hsave = value;
+		return true;
+	}
+	return model_msr_write(index, value);
 }
 
 void wrmsr(uint32_t index, uint64_t value)
 {
-	if (x2apic_register(index)) {
-		if (value >> 32)
-			platform_violation("WRMSR of %lx to %x faults in the hypervisor", value, index);
-		*x2apic_register(index) = (uint32_t)value;
-		return;
-	}
-	switch (index) {
-	case MSR_APIC_BASE:
-		write_apic_base(value);
-		return;
-	case MSR_X2APIC_ICR:
-		if (!(cpu()->apic_base & APIC_BASE_X2APIC) || value & ICR_RESERVED)
-			platform_violation("WRMSR of %lx to the x2APIC ICR faults in the hypervisor", value);
-		deliver((uint32_t)value, (uint32_t)(value >> 32));
-		return;
-	case MSR_EFER:
-		cpu()->efer = value;
-		return;
-	case MSR_VM_CR:
-		cpu()->vm_cr = value;
-		return;
-	case MSR_VM_HSAVE:
-		cpu()->hsave = value;
-		return;
-	}
-	platform_violation("WRMSR of %lx to %x faults in the hypervisor", value, index);
+	if (!attempt_wrmsr(index, value))
+		platform_violation("WRMSR of %lx to %x faults in the hypervisor", value, index);
 }
 
 uint32_t cpu_lapic_read(uint32_t offset)
@@ -182,9 +188,9 @@ void cpu_lapic_write(uint32_t offset, uint32_t value)
 {
 	if (offset % 16)
 		platform_violation("the local APIC written at %x", offset);
-	cpu()->lapic[offset / 16] = value;
+	cpu_lapic_set(cpu(), offset, value);
 	if (offset == ICR_LOW)
-		deliver(value, cpu()->lapic[ICR_HIGH / 16] >> 24);
+		cpu_lapic_send(cpu(), value, cpu()->lapic[ICR_HIGH / 16] >> 24);
 }
 
 /* ---- the rest --------------------------------------------------------------------------------------- */
@@ -202,6 +208,11 @@ void write_cr0(uint64_t value)
 uint64_t read_cr2(void)
 {
 	return 0;
+}
+
+void write_cr2(uint64_t value)
+{
+	cpu()->cr2 = value;
 }
 
 uint64_t read_cr3(void)
@@ -240,6 +251,15 @@ void interrupts_on(void)
 void interrupts_off(void)
 {
 	cpu()->interrupts_open = false;
+}
+
+/* SDM volume 1, 13.3, of a processor with x87, SSE, and AVX. */
+bool attempt_xcr0(uint64_t value)
+{
+	if (value & ~7ull || !(value & 1) || (value & 4 && !(value & 2)))
+		return false;
+	cpu()->xcr0 = value;
+	return true;
 }
 
 void write_back_caches(void)

@@ -6,7 +6,9 @@
  * Input: a byte that chooses the machine, then exits.
  */
 #include "hv/svm/svm.h"
+#include "hv/vmx/vmx.h"
 #include "tests/core/machine.h"
+#include "tests/core/vmx.h"
 #include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 #define CPUS	   2u
-#define KINDS	   4u
+#define KINDS	   8u
 #define EXITS_MAX  64u
 #define CODE(cpu)  (LOW_RAM + 0x1000 + 0x1000ull * (cpu))
 #define MARK_BYTES 0x40000ull
@@ -69,7 +71,8 @@ static void set_up(void)
 		check((kept[i] = memfd_create("core", 0)) >= 0);
 	copy_all(kept[KINDS], true);
 	for (unsigned i = 0; i < KINDS; i++) {
-		const struct machine machine = {.cpus = CPUS, .x2apic = i & 1, .fast_icr = i & 2, .without_ecam = i & 1};
+		const struct machine machine = {.cpus = CPUS, .x2apic = i & 1, .fast_icr = i & 2, .without_ecam = i & 1,
+			.vmx = i & 4};
 
 		copy_all(kept[KINDS], false);
 		check(machine_start(&machine) == 0);
@@ -117,10 +120,10 @@ static uint64_t take_value(void)
 static uint32_t take_msr(void)
 {
 	static const uint32_t known[] = {MSR_EFER, MSR_APIC_BASE, MSR_X2APIC_ICR, MSR_VM_CR, MSR_VM_HSAVE, MSR_SVM_KEY, MSR_IGNNE,
-		MSR_SMM_CTL};
+		MSR_SMM_CTL, MSR_FEATURE_CONTROL, MSR_VMX_BASIC, MSR_MISC_ENABLE, MSR_XSS, MSR_PERF_CAPABILITIES, MSR_DS_AREA};
 	uint8_t which = (uint8_t)take(1);
 
-	return which < 0xc0 ? known[which & 7] : (uint32_t)take(4);
+	return which < 0xc0 ? known[which % (sizeof(known) / sizeof(known[0]))] : (uint32_t)take(4);
 }
 
 static uint16_t take_port(void)
@@ -134,11 +137,58 @@ static uint16_t take_port(void)
 
 /* ---- the guest ------------------------------------------------------------------------------------------- */
 
-/* Mostly 64-bit kernel code as it was; else another mode, other tables, another level. */
-static void change_mode(struct vcpu *vcpu, struct vmcb *vmcb)
+static void set_field(unsigned cpu, uint32_t field, uint64_t value)
 {
+	model_vmx_set_field(&cpus[cpu], field, value);
+}
+
+/* The same by the Intel extension's fields. */
+static void change_vmx_mode(unsigned cpu, uint8_t how)
+{
+	uint64_t entry = model_vmx_field(&cpus[cpu], VMCS_ENTRY) & ~(uint64_t)ENTRY_CONTROL_GUEST_64;
+
+	set_field(cpu, VMCS_GUEST_RIGHTS + 2 * VMCS_SS, 0xc093 | (how & 3) << 5);
+	set_field(cpu, VMCS_GUEST_CR0, CR0_PE | CR0_ET | CR0_NE | (how & 4 ? 0 : CR0_PG) | (how & 8 ? CR0_WP : 0));
+	set_field(cpu, VMCS_GUEST_EFER, (how & 4 ? 0 : EFER_LME | EFER_LMA) | (how & 16 ? EFER_NXE : 0));
+	set_field(cpu, VMCS_ENTRY, entry | (how & 4 ? 0 : ENTRY_CONTROL_GUEST_64));
+	set_field(cpu, VMCS_GUEST_CR4, CR4_PAE | CR4_VMXE | (how & 32 ? CR4_SMAP | CR4_SMEP : 0));
+	set_field(cpu, VMCS_GUEST_RIGHTS + 2 * VMCS_CS, how & 64 ? 0xc09b : how & 4 ? 0x9b : 0x209b);
+	set_field(cpu, VMCS_GUEST_LIMIT + 2 * VMCS_CS, how & 64 ? UINT32_MAX : 0xffff);
+	set_field(cpu, VMCS_GUEST_RIGHTS + 2 * VMCS_TR, 0x8b); /* whatever task was last */
+	set_field(cpu, VMCS_GUEST_LIMIT + 2 * VMCS_TR, 0x67);
+	if (how & 128)
+		set_field(cpu, VMCS_GUEST_CR3, take_address() & ~0xfffull);
+}
+
+/* What a processor may report: NMIs have their vector, and some exceptions an error code. */
+static void cut_short(unsigned cpu)
+{
+	uint64_t info = take(1) | (take(1) & 0xf) << 8 | 1ull << 31, vector = info & EVENT_VECTOR;
+	bool coded = vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
+
+	if (!cpus_have_vmx) {
+		cpus[cpu].vmcb->exit_int_info = info;
+		return;
+	}
+	if ((info & EVENT_TYPE) == EVENT_NMI)
+		info = EVENT_VALID | EVENT_NMI | EXCEPTION_NMI;
+	else if ((info & EVENT_TYPE) == EVENT_EXCEPTION)
+		info = (info & ~EVENT_HAS_ERROR) | (coded ? EVENT_HAS_ERROR : 0);
+	set_field(cpu, VMCS_VECTORING, info);
+	set_field(cpu, VMCS_VECTORING_ERROR, take(1));
+}
+
+/* Mostly 64-bit kernel code as it was; else another mode, other tables, another level. */
+static void change_mode(unsigned cpu, struct vcpu *vcpu)
+{
+	struct vmcb *vmcb = cpus[cpu].vmcb;
 	uint8_t how = (uint8_t)take(1);
 
+	if (cpus_have_vmx) {
+		change_vmx_mode(cpu, how);
+		vcpu->rflags = RFLAGS_FIXED | (take(2) & 0xcd5);
+		return;
+	}
 	vmcb->cpl = how & 3;
 	vmcb->cr0 = CR0_PE | CR0_ET | (how & 4 ? 0 : CR0_PG) | (how & 8 ? CR0_WP : 0);
 	vmcb->efer = EFER_SVME | (how & 4 ? 0 : EFER_LME | EFER_LMA) | (how & 16 ? EFER_NXE : 0);
@@ -188,6 +238,53 @@ static void fault_exit(unsigned cpu)
 	cpu_exit(&cpus[cpu], VMEXIT_NPF, 4 | (how & 2) | (how & 4 ? 16 : 0), gpa);
 }
 
+#define GDT (RAM + 0x8000)
+#define TSS (RAM + 0x9000)
+
+/* Between two task states of a 32-bit guest, or what the input has made of them. */
+static void task_switch(unsigned cpu)
+{
+	static const uint64_t gdt[] = {0, 0x00cf9b000000ffffull, 0x00cf93000000ffffull, (TSS << 16) | 0x8b0000000067ull,
+				       (TSS + 0x100) << 16 | 0x890000000067ull, (TSS + 0x200) << 16 | 0x81000000002bull};
+	uint8_t by = (uint8_t)take(1), changes = (uint8_t)take(1) & 15;
+
+	if (model_vmx_field(&cpus[cpu], VMCS_ENTRY) & ENTRY_CONTROL_GUEST_64)
+		return;
+	memcpy((void *)GDT, gdt, sizeof(gdt));
+	for (unsigned at = 0x48; at <= 0x5c; at += 4)
+		*(uint32_t *)(TSS + 0x100 + at) = at == 0x4c ? 8 : 0x10;
+	for (unsigned i = 0; i < changes; i++) {
+		uint64_t at = take(1) & 1 ? GDT + take(1) % sizeof(gdt) : TSS + take(2) % 0x280;
+
+		*(uint8_t *)at = (uint8_t)take(1);
+	}
+	set_field(cpu, VMCS_GUEST_GDTR_BASE, GDT);
+	set_field(cpu, VMCS_GUEST_GDTR_LIMIT, sizeof(gdt) - 1);
+	set_field(cpu, VMCS_GUEST_SELECTOR + 2 * VMCS_TR, 0x18);
+	set_field(cpu, VMCS_GUEST_BASE + 2 * VMCS_TR, by & 4 ? take_address() & UINT32_MAX : TSS);
+	cpu_exit(&cpus[cpu], VMX_EXIT_TASK_SWITCH, (uint64_t)(by & 3) << 30 | (by & 8 ? take(2) : by & 16 ? 0x28 : 0x20),
+		 cpus[cpu].vcpu->rip + 2);
+}
+
+/* Those that only Intel's extension has. MOV to CR0 or CR4 from any register. */
+static void vmx_exit_of(unsigned cpu, unsigned which)
+{
+	switch (which & 3) {
+	case 0:
+		task_switch(cpu);
+		break;
+	case 1:
+		cpu_exit(&cpus[cpu], VMX_EXIT_CR_ACCESS, take(1) << 8 & 0xf04, 0);
+		break;
+	case 2:
+		cpu_exit(&cpus[cpu], VMX_EXIT_XSETBV, 0, 0);
+		break;
+	case 3:
+		if (model_vmx_field(&cpus[cpu], VMCS_PIN) & PIN_INTERRUPT)
+			cpu_exit(&cpus[cpu], VMEXIT_INTR, 0, 0);
+	}
+}
+
 static void one_exit(unsigned cpu)
 {
 	static const uint16_t codes[] = {VMEXIT_NMI, VMEXIT_SMI, VMEXIT_CPUID, VMEXIT_IRET, VMEXIT_INVD, VMEXIT_INVLPGA, VMEXIT_VMRUN,
@@ -213,6 +310,12 @@ static void one_exit(unsigned cpu)
 			vcpu->gpr[0] = 0x554e4453;
 		cpu_exit(&cpus[cpu], VMEXIT_VMMCALL, 0, 0);
 		break;
+	case 6:
+		if (cpus_have_vmx && what & 8) {
+			vmx_exit_of(cpu, what >> 4);
+			break;
+		}
+		/* fall through */
 	default:
 		what >>= 3;
 		cpu_exit(&cpus[cpu], what < sizeof(codes) / 2 ? codes[what] : what == 31 ? UINT64_MAX : 0x11u * what, 0, 0);
@@ -243,14 +346,18 @@ static void do_one(unsigned cpu)
 	uint8_t changes = (uint8_t)take(1);
 	struct vcpu *vcpu = cpus[cpu].vcpu;
 
+	if (cpus_have_vmx && model_vmx_waits(&cpus[cpu])) {
+		cpu_exit(&cpus[cpu], VMX_EXIT_SIPI, take(1), 0);
+		return;
+	}
 	if (changes & 1)
 		change_registers(vcpu);
 	if (!(changes & 6))
-		change_mode(vcpu, cpus[cpu].vmcb);
+		change_mode(cpu, vcpu);
 	if (changes & 8)
 		change_code(cpu, vcpu);
 	if (!(changes & 0x70))
-		cpus[cpu].vmcb->exit_int_info = take(1) | (take(1) & 0xf) << 8 | 1ull << 31;
+		cut_short(cpu);
 	one_exit(cpu);
 	check(!marks_in(vcpu->gpr, sizeof(vcpu->gpr)));
 	if (changes & 0x80)

@@ -5,6 +5,7 @@
  * Input: size of the pool and kind of pages, then mappings of 10 bytes each.
  */
 #include "hv/core/npt.h"
+#include "hv/svm/npt_format.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,12 +123,14 @@ static struct job take(const uint8_t *data)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct npt_pool pool;
+	struct npt_format format;
 	struct npt npt;
 
 	if (bytes < 2)
 		return 0;
 	npt_pool_init(&pool, pool_memory, data[0] % POOL_PAGES + 1);
-	if (npt_init(&npt, &pool, LIMIT, data[1] & 1)) {
+	svm_fill_npt_format(&format, data[1] & 1);
+	if (npt_init(&npt, &pool, LIMIT, &format)) {
 		check(pool.used == 0);
 		return 0;
 	}

@@ -8,10 +8,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "hv/core/event.h"
 #include "hv/svm/vmcb.h"
 #include "tests/core/machine.h"
 
-#define EVENT(type, vector) (VMCB_EVENT_VALID | (type) | (vector))
+#define EVENT(type, vector) (EVENT_VALID | (type) | (vector))
 #define DR7_ARMED 0x401ull
 #define BOTH	  (1u << EXCEPTION_DB | 1u << EXCEPTION_AC)
 
@@ -57,7 +58,7 @@ MACHINE_TEST(test_debug)
 	cpus[0].vmcb->interrupt_state = 1;
 	vcpu->rflags |= RFLAGS_TF | RFLAGS_IF;
 	raise(VMEXIT_DEBUG, 0);
-	assert_int_equal(cpus[0].event, EVENT(VMCB_EVENT_EXCEPTION, EXCEPTION_DB));
+	assert_int_equal(cpus[0].event, EVENT(EVENT_EXCEPTION, EXCEPTION_DB));
 	assert_int_equal(cpus[0].vmcb->dr6, 0xffff0ff1 | DR6_BS);
 	assert_int_equal(cpus[0].vmcb->dr7, DR7_ARMED);
 	assert_int_equal(cpus[0].vmcb->interrupt_state, 1);
@@ -65,7 +66,7 @@ MACHINE_TEST(test_debug)
 	assert_int_equal(vcpu->rflags, RFLAGS_FIXED | RFLAGS_TF | RFLAGS_IF);
 	/* Again, and nothing stays behind. */
 	raise(VMEXIT_DEBUG, 0);
-	assert_int_equal(cpus[0].event, EVENT(VMCB_EVENT_EXCEPTION, EXCEPTION_DB));
+	assert_int_equal(cpus[0].event, EVENT(EVENT_EXCEPTION, EXCEPTION_DB));
 	any_exit();
 	assert_int_equal(guest_exception(0), -1);
 	assert_int_equal(vcpu->rflags, RFLAGS_FIXED | RFLAGS_TF | RFLAGS_IF);
@@ -78,7 +79,7 @@ MACHINE_TEST(test_alignment)
 
 	vcpu->rflags |= RFLAGS_AC;
 	raise(VMEXIT_ALIGNMENT, 0);
-	assert_int_equal(cpus[0].event, EVENT(VMCB_EVENT_EXCEPTION, EXCEPTION_AC) | VMCB_EVENT_ERROR);
+	assert_int_equal(cpus[0].event, EVENT(EVENT_EXCEPTION, EXCEPTION_AC) | EVENT_HAS_ERROR);
 	assert_int_equal(vcpu->rip, rip);
 	assert_int_equal(vcpu->rflags, RFLAGS_FIXED | RFLAGS_AC | RFLAGS_RF);
 	any_exit();
@@ -92,11 +93,11 @@ MACHINE_TEST(test_endless_delivery)
 	unsigned flushes = cpus[0].flushes;
 
 	for (unsigned i = 0; i < 3; i++) {
-		raise(VMEXIT_ALIGNMENT, EVENT(VMCB_EVENT_EXCEPTION, EXCEPTION_AC) | VMCB_EVENT_ERROR);
+		raise(VMEXIT_ALIGNMENT, EVENT(EVENT_EXCEPTION, EXCEPTION_AC) | EVENT_HAS_ERROR);
 		assert_int_equal(guest_exception(0), EXCEPTION_AC);
 	}
 	vcpu->flush_wanted++;
-	raise(VMEXIT_DEBUG, EVENT(VMCB_EVENT_EXCEPTION, EXCEPTION_DB));
+	raise(VMEXIT_DEBUG, EVENT(EVENT_EXCEPTION, EXCEPTION_DB));
 	assert_int_equal(guest_exception(0), EXCEPTION_DB);
 	assert_int_equal(cpus[0].flushes, flushes + 1);
 	assert_int_equal(vcpu->flush_done, vcpu->flush_wanted);
@@ -106,7 +107,7 @@ MACHINE_TEST(test_endless_delivery)
 MACHINE_TEST(test_interrupt_cut_short)
 {
 	start();
-	raise(VMEXIT_ALIGNMENT, EVENT(VMCB_EVENT_INTERRUPT, 0x51));
+	raise(VMEXIT_ALIGNMENT, EVENT(EVENT_INTERRUPT, 0x51));
 	assert_int_equal(guest_exception(0), EXCEPTION_AC);
 	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x51);
 	assert_int_equal(cpu_take_interrupt(&cpus[0]), -1);
@@ -120,7 +121,7 @@ MACHINE_TEST(test_nmi_cut_short)
 	cpus[0].nmi_pending = 1;
 	cpu_exit(&cpus[0], VMEXIT_NMI, 0, 0);
 	assert_int_equal(guest_exception(0), EXCEPTION_NMI);
-	raise(VMEXIT_ALIGNMENT, EVENT(VMCB_EVENT_NMI, EXCEPTION_NMI));
+	raise(VMEXIT_ALIGNMENT, EVENT(EVENT_NMI, EXCEPTION_NMI));
 	assert_int_equal(guest_exception(0), EXCEPTION_AC);
 	any_exit();
 	assert_int_equal(guest_exception(0), -1);
@@ -140,14 +141,14 @@ MACHINE_TEST(test_nmi_cut_short)
 /* What an instruction raises: it stands at rip, and raises it again. */
 MACHINE_TEST(test_instruction_cut_short)
 {
-	static const uint64_t events[] = {EVENT(VMCB_EVENT_SOFTWARE, 0x80), EVENT(VMCB_EVENT_EXCEPTION, 3),
-		EVENT(VMCB_EVENT_EXCEPTION, EXCEPTION_PF) | VMCB_EVENT_ERROR | 2ull << 32};
+	static const uint64_t events[] = {EVENT(EVENT_SOFTWARE, 0x80), EVENT(EVENT_EXCEPTION, 3),
+		EVENT(EVENT_EXCEPTION, EXCEPTION_PF) | EVENT_HAS_ERROR | 2ull << 32};
 	struct vcpu *vcpu = start();
 	uint64_t rip = vcpu->rip;
 
 	for (unsigned i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		raise(VMEXIT_ALIGNMENT, events[i]);
-		assert_int_equal(cpus[0].event, EVENT(VMCB_EVENT_EXCEPTION, EXCEPTION_AC) | VMCB_EVENT_ERROR);
+		assert_int_equal(cpus[0].event, EVENT(EVENT_EXCEPTION, EXCEPTION_AC) | EVENT_HAS_ERROR);
 		assert_int_equal(vcpu->rip, rip);
 		any_exit();
 		assert_int_equal(guest_exception(0), -1);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
+#include "hv/core/event.h"
 #include "hv/core/hypercall.h"
 #include "hv/core/interrupts.h"
 #include "hv/core/ioport.h"
@@ -155,7 +156,7 @@ MACHINE_TEST(nothing_was_pending)
 
 /*
  * One that overtakes what the guest was given and has not taken goes first; the
- * other follows when its handler returns, and there is one exit for that.
+ * other follows when its handler has ended, and there is one exit for that.
  */
 MACHINE_TEST(one_overtakes_another)
 {
@@ -168,6 +169,10 @@ MACHINE_TEST(one_overtakes_another)
 	assert_true(cpus[0].vmcb->intercepts1 & VMCB_IRET);
 	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0xa0);
 	assert_int_equal(cpu_take_interrupt(&cpus[0]), -1);
+	any_exit(0); /* in the handler, which may have let in higher ones */
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), -1);
+	assert_true(cpus[0].vmcb->intercepts1 & VMCB_IRET);
+	cpu_end_of_interrupt(&cpus[0]);
 	cpu_exit(&cpus[0], VMEXIT_IRET, 0, 0);
 	assert_false(cpus[0].vmcb->intercepts1 & VMCB_IRET);
 	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x50);
@@ -176,27 +181,59 @@ MACHINE_TEST(one_overtakes_another)
 	assert_false(intercepts(0));
 }
 
-/* Three: the exit for the second's handler is not asked for at the first one's IRET, which would never be executed. */
-MACHINE_TEST(three_at_once)
+/* By a write that exits, the end of an interrupt is seen at once. */
+MACHINE_TEST(end_that_exits)
 {
 	start();
 	guest_out(0, WATCH, 4, 1);
 	cpu_interrupt(&cpus[0], 0x50);
 	cpu_interrupt(&cpus[0], 0xa0);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0xa0);
+	assert_true(guest_write(0, LAPIC_REGISTERS + 0x80, 4, 0x60)); /* a task's priority holds it back as well */
+	assert_true(guest_write(0, LAPIC_REGISTERS + 0xb0, 4, 0));
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), -1);
+	assert_true(guest_write(0, LAPIC_REGISTERS + 0x80, 4, 0));
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x50);
+}
+
+static bool stepped(void)
+{
+	return cpus[0].vcpu->rflags & RFLAGS_TF && cpus[0].vmcb->exceptions >> EXCEPTION_DB & 1;
+}
+
+/* Three: the IRET of the first one's handler is stepped over, for the second's has to be seen. So is that of a handler in the handler. */
+MACHINE_TEST(three_at_once)
+{
+	start();
+	guest_out(0, WATCH, 4, 1);
+	cpu_interrupt(&cpus[0], 0x50);
 	cpu_interrupt(&cpus[0], 0x70);
+	cpu_interrupt(&cpus[0], 0xa0);
 	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0xa0);
 	cpu_exit(&cpus[0], VMEXIT_IRET, 0, 0);
+	assert_int_equal(cpu_take_interrupt(&cpus[0]), -1);
+	assert_true(stepped());
 	assert_false(cpus[0].vmcb->intercepts1 & VMCB_IRET);
+	cpu_exit(&cpus[0], VMEXIT_DEBUG, 0, 0);
+	assert_false(stepped());
+	assert_true(cpus[0].vmcb->intercepts1 & VMCB_IRET);
+	cpu_end_of_interrupt(&cpus[0]);
+	cpu_exit(&cpus[0], VMEXIT_IRET, 0, 0);
 	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x70);
-	any_exit(0);
+	assert_true(stepped());
+	cpu_exit(&cpus[0], VMEXIT_DEBUG, 0, 0);
+	assert_true(cpus[0].vmcb->intercepts1 & VMCB_IRET);
+	cpu_end_of_interrupt(&cpus[0]);
+	cpu_exit(&cpus[0], VMEXIT_IRET, 0, 0);
 	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x50);
+	assert_false(stepped());
 }
 
 /* An exit in the middle of its delivery: given again, and never by event injection. */
 MACHINE_TEST(delivery_cut_short)
 {
 	static const uint64_t reported[] = {
-		VMCB_EVENT_VALID | VMCB_EVENT_INTERRUPT | 0x66, VMCB_EVENT_VALID | VMCB_EVENT_EXCEPTION | 0x66};
+		EVENT_VALID | EVENT_INTERRUPT | 0x66, EVENT_VALID | EVENT_EXCEPTION | 0x66};
 
 	start();
 	for (unsigned i = 0; i < 2; i++) {
@@ -207,8 +244,9 @@ MACHINE_TEST(delivery_cut_short)
 		guest_out(0, UNWATCH, 4, 1);
 		cpus[0].vmcb->exit_int_info = reported[i];
 		any_exit(0);
-		assert_int_equal(cpus[0].event & VMCB_EVENT_TYPE & ~VMCB_EVENT_EXCEPTION, 0);
+		assert_int_equal(cpus[0].event & EVENT_TYPE & ~EVENT_EXCEPTION, 0);
 		assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x66);
+		cpu_end_of_interrupt(&cpus[0]);
 	}
 }
 
@@ -218,7 +256,7 @@ MACHINE_TEST(reported_and_still_pending)
 	start();
 	guest_out(0, WATCH, 4, 1);
 	cpu_interrupt(&cpus[0], 0x66);
-	cpus[0].vmcb->exit_int_info = VMCB_EVENT_VALID | VMCB_EVENT_EXCEPTION | 0x66;
+	cpus[0].vmcb->exit_int_info = EVENT_VALID | EVENT_EXCEPTION | 0x66;
 	any_exit(0);
 	assert_false(cpus[0].vmcb->intercepts1 & VMCB_IRET);
 	assert_int_equal(cpu_take_interrupt(&cpus[0]), 0x66);
@@ -235,6 +273,7 @@ MACHINE_TEST(vectors_of_exceptions)
 		assert_true(cpu_interrupt(&cpus[0], (uint8_t)vector));
 		assert_int_equal(cpu_take_interrupt(&cpus[0]), vector);
 		assert_int_equal(guest_exception(0), -1);
+		cpu_end_of_interrupt(&cpus[0]);
 	}
 }
 
@@ -439,6 +478,7 @@ int main(void)
 		cmocka_unit_test(counted),
 		cmocka_unit_test(nothing_was_pending),
 		cmocka_unit_test(one_overtakes_another),
+		cmocka_unit_test(end_that_exits),
 		cmocka_unit_test(three_at_once),
 		cmocka_unit_test(delivery_cut_short),
 		cmocka_unit_test(reported_and_still_pending),

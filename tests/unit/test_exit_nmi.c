@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "hv/core/event.h"
 #include "hv/core/shootdown.h"
 #include "tests/core/machine.h"
 
@@ -20,8 +21,6 @@
 #define SELF	    (1u << 18)
 #define ALL	    (2u << 18)
 #define OTHERS	    (3u << 18)
-#define EVENT_EXCEPTION (3u << 8)
-#define EVENT_VALID (1ull << 31)
 
 static void start(bool x2apic)
 {
@@ -192,9 +191,16 @@ MACHINE_TEST(test_start)
 {
 	start(false);
 	command(0, cpus[1].apic_id, NMI);
+	cpus[1].vcpu->gpr[6] = 0x1234;
+	cpus[1].vcpu->rflags |= RFLAGS_DF;
+	cpus[1].breakpoint[2] = 0x1000;
 	command(0, cpus[1].apic_id, INIT);
 	cpus_take_nmis();
 	assert_int_equal(cpus[1].state, CPU_WAITING);
+	assert_int_equal(cpus[1].vcpu->rip, 0xfff0);
+	assert_int_equal(cpus[1].vcpu->rflags, RFLAGS_FIXED);
+	assert_int_equal(cpus[1].vcpu->gpr[2], cpuid(1, 0).eax);
+	assert_int_equal(cpus[1].vcpu->gpr[6] | cpus[1].breakpoint[2], 0);
 	command(0, cpus[1].apic_id, NMI);
 	cpus_take_nmis();
 	assert_int_equal(cpus[1].state, CPU_WAITING);

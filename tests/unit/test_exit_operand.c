@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "hv/core/event.h"
 #include "hv/x86/decode.h"
 #include "tests/core/machine.h"
 
@@ -132,7 +133,7 @@ MACHINE_TEST(test_protected)
 	/* The error code is there, and 0. */
 	*segment(SEG_DS) = (struct vmcb_segment){0};
 	access(SEG_DS, BUFFER, 1, false);
-	assert_int_equal(cpus[0].event, VMCB_EVENT_VALID | VMCB_EVENT_EXCEPTION | VMCB_EVENT_ERROR | EXCEPTION_GP);
+	assert_int_equal(cpus[0].event, EVENT_VALID | EVENT_EXCEPTION | EVENT_HAS_ERROR | EXCEPTION_GP);
 }
 
 /* The base of FS is as the processor has it, and the sum has 32 bits. */
@@ -159,7 +160,7 @@ MACHINE_TEST(test_real_mode)
 	assert_int_equal(access(SEG_DS, 0xfffe, 2, false), NONE);
 	assert_int_equal(access(SEG_ES, 0xfffe, 2, true), NONE);
 	assert_int_equal(access(SEG_DS, 0xffff, 2, false), EXCEPTION_GP);
-	assert_int_equal(cpus[0].event, VMCB_EVENT_VALID | VMCB_EVENT_EXCEPTION | EXCEPTION_GP);
+	assert_int_equal(cpus[0].event, EVENT_VALID | EVENT_EXCEPTION | EXCEPTION_GP);
 	cpus[0].vmcb->ss = cpus[0].vmcb->ds;
 	assert_int_equal(access(SEG_SS, 0xffff, 2, false), EXCEPTION_SS);
 }

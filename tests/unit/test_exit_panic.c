@@ -12,9 +12,10 @@
 #include "hv/core/hypercall.h"
 #include "hv/core/keys.h"
 #include "hv/core/log.h"
+#include "hv/x86/attempt.h"
 #include "tests/core/machine.h"
 
-void host_exception(const struct host_frame *frame) __attribute__((noreturn));
+void host_exception(struct host_frame *frame);
 
 static const struct boot_volume volume = {.controller = 77, .key_bytes = 64, .key = {1, 2, 3}, .lba_bytes = 512};
 
@@ -130,6 +131,34 @@ MACHINE_TEST(test_exception)
 	assert_int_equal(platform_port_writes(0xcf9, 1, 6), 1);
 }
 
+/* The guest's state is shown where there is one. */
+MACHINE_TEST(test_before_the_guest)
+{
+	const struct machine machine = {.cpus = 1, .vmx = true, .broken_vmx = true};
+
+	assert_int_equal(machine_start(&machine), 0);
+	assert_int_equal(cpus[0].state, CPU_STOPPED);
+	expect_line("panic 3: VMX cannot be turned on");
+	assert_null(strstr(machine_log(), "guest rip"));
+	assert_int_equal(platform_port_writes(0xcf9, 1, 6), 1);
+}
+
+/* What an attempt is refused is no fault: it goes on behind it. */
+MACHINE_TEST(test_attempt)
+{
+	start(1, false);
+	frame = (struct host_frame){.vector = 13, .rip = (uint64_t)attempt_refused - 1};
+	host_exception(&frame);
+	assert_ptr_equal(frame.rip, attempt_refused);
+	frame = (struct host_frame){.vector = 13, .rip = (uint64_t)attempt_begin};
+	host_exception(&frame);
+	assert_ptr_equal(frame.rip, attempt_refused);
+	frame = (struct host_frame){.vector = 13, .rip = (uint64_t)attempt_refused};
+	cpus[0].smi_handler = fault;
+	cpu_exit(&cpus[0], VMEXIT_SMI, 0, 0);
+	expect_line("panic 1: exception 13");
+}
+
 static uint64_t call(uint64_t function, uint64_t rcx, uint64_t rdx)
 {
 	struct vcpu *vcpu = cpus[0].vcpu;
@@ -173,6 +202,8 @@ int main(void)
 		cmocka_unit_test(test_two_at_once),
 		cmocka_unit_test(test_halts_where_the_policy_says_so),
 		cmocka_unit_test(test_exception),
+		cmocka_unit_test(test_before_the_guest),
+		cmocka_unit_test(test_attempt),
 		cmocka_unit_test(test_log_by_hypercall),
 	};
 

@@ -67,7 +67,7 @@ static void step_device_write(void)
 
 static void step_hypercall(void)
 {
-	struct hypercall_registers r = {.rax = HYPERCALL_MAGIC, .rbx = HYPERCALL_INFO};
+	struct hypercall_gpr r = {.rax = HYPERCALL_MAGIC, .rbx = HYPERCALL_INFO};
 
 	hypercall_known(&r);
 }

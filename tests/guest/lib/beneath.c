@@ -2,13 +2,12 @@
 #include "tests/guest/lib/traps.h"
 #include "hv/core/hypercall.h"
 
-#define AUTHENTIC_AMD 0x68747541u /* CPUID 0, EBX */
-#define LOG_BYTES     4096u
+#define LOG_BYTES 4096u
 
 /* The two instructions that call a hypervisor, by vendor; a processor knows one of them. */
 static const uint8_t calls[2][3] = {{0x0f, 0x01, 0xd9}, {0x0f, 0x01, 0xc1}};
 
-bool hypercall(struct hypercall_registers *registers)
+bool hypercall(struct hypercall_gpr *registers)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		struct run r;
@@ -22,7 +21,7 @@ bool hypercall(struct hypercall_registers *registers)
 		run_bytes(&r, calls[i], sizeof(calls[i]));
 		if (r.vector != VECTOR_RUN_DONE)
 			continue;
-		*registers = (struct hypercall_registers){r.gpr[0], r.gpr[3], r.gpr[1], r.gpr[2], r.gpr[6]};
+		*registers = (struct hypercall_gpr){r.gpr[0], r.gpr[3], r.gpr[1], r.gpr[2], r.gpr[6]};
 		return true;
 	}
 	return false;
@@ -30,19 +29,14 @@ bool hypercall(struct hypercall_registers *registers)
 
 bool beneath(void)
 {
-	struct hypercall_registers r = {.rax = HYPERCALL_MAGIC, .rbx = HYPERCALL_INFO};
+	struct hypercall_gpr r = {.rax = HYPERCALL_MAGIC, .rbx = HYPERCALL_INFO};
 
 	return hypercall(&r) && r.rax == HYPERCALL_OK;
 }
 
-void hypercall_known(struct hypercall_registers *r)
+void hypercall_known(struct hypercall_gpr *r)
 {
-	bool amd = cpuid(0, 0).ebx == AUTHENTIC_AMD;
-
-	if (amd)
-		__asm__ volatile("vmmcall" : "+a"(r->rax), "+b"(r->rbx), "+c"(r->rcx), "+d"(r->rdx), "+S"(r->rsi));
-	else
-		__asm__ volatile("vmcall" : "+a"(r->rax), "+b"(r->rbx), "+c"(r->rcx), "+d"(r->rdx), "+S"(r->rsi));
+	hypercall_instruction(r);
 }
 
 static uint64_t log_text(char *text, uint64_t bytes)
@@ -50,7 +44,7 @@ static uint64_t log_text(char *text, uint64_t bytes)
 	uint64_t at = 0, count = 0;
 
 	while (count + 16 < bytes) {
-		struct hypercall_registers r = {.rax = HYPERCALL_MAGIC, .rbx = HYPERCALL_LOG, .rcx = at};
+		struct hypercall_gpr r = {.rax = HYPERCALL_MAGIC, .rbx = HYPERCALL_LOG, .rcx = at};
 
 		hypercall_known(&r);
 		if (r.rax || !r.rcx)
@@ -105,7 +99,7 @@ static uint64_t hypercalls_of(uint32_t cpu)
 	static const char wanted[24] = "hypercall";
 
 	for (uint64_t i = 0;; i++) {
-		struct hypercall_registers r = {HYPERCALL_MAGIC, HYPERCALL_COUNTER, cpu, i, 0};
+		struct hypercall_gpr r = {HYPERCALL_MAGIC, HYPERCALL_COUNTER, cpu, i, 0};
 
 		hypercall_known(&r);
 		if (r.rax)

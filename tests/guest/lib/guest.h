@@ -12,6 +12,7 @@
 #ifndef TESTS_GUEST_LIB_GUEST_H
 #define TESTS_GUEST_LIB_GUEST_H
 
+#include "hv/core/hypercall.h"
 #include "hv/x86/registers.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -88,14 +89,11 @@ void wait_us(uint64_t us);
 /* Whether the hypervisor answers; then hypercalls (hv/core/hypercall.h) can be made. */
 bool beneath(void);
 
-struct hypercall_registers {
-	uint64_t rax, rbx, rcx, rdx, rsi;
-};
 /* rax and rbx as the header says; false when the instruction raised an exception. */
-bool hypercall(struct hypercall_registers *registers);
+bool hypercall(struct hypercall_gpr *registers);
 
 /* For where exceptions are not caught, in the firmware too: the caller knows that the hypervisor is there. */
-void hypercall_known(struct hypercall_registers *registers);
+void hypercall_known(struct hypercall_gpr *registers);
 
 /* The hypervisor's memory, as its log tells. Only beneath. */
 void own_memory(uint64_t *base, uint64_t *bytes);

@@ -21,6 +21,7 @@ void wrmsr(uint32_t index, uint64_t value);
 uint64_t read_cr0(void);
 void write_cr0(uint64_t value);
 uint64_t read_cr2(void);
+void write_cr2(uint64_t value);
 uint64_t read_cr3(void);
 void write_cr3(uint64_t value);
 uint64_t read_cr4(void);
