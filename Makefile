@@ -110,6 +110,11 @@ $(B)/%.efi: $(B)/%.so
 		-j .reloc -j .sbat --strip-all --target=efi-app-x86_64 --subsystem=10 $< $@
 	@echo "built $@ ($$(stat -c %s $@) bytes)"
 efi: $(B)/underseal.efi
+# What gives Bochs' firmware its tables, and what starts the hypervisor without a volume: a disk there is none that it mediates.
+BOCHS := $(B)/bochs/acpi.efi $(B)/bochs/start.efi
+$(BOCHS:%.efi=%.so): $(B)/bochs/%.so: $(B)/efi/tests/bochs/%.o $(filter-out $(B)/efi/hv/boot/main.o,$(BOOT_O)) hv/boot/efi.lds
+	@mkdir -p $(@D)
+	@$(EFI_LINK) $(filter %.o,$^) $(EFI_LIBS) $(LIBARGON2) $(LIBCRYPTO) -o $@
 
 # A signed copy for Secure Boot: KEY and CERT are PEM files, the certificate one that the firmware's db knows.
 KEY ?=
@@ -135,7 +140,7 @@ $(B)/guest/%.o: %.S | $(B)/.deps
 .SECONDEXPANSION:
 $(GUESTS:%=$(B)/guest/%.so): $(B)/guest/%.so: $$(call guest_objects,$$*) $(GUEST_LIB_O) hv/boot/efi.lds
 	@$(EFI_LINK) $(filter %.o,$^) $(EFI_LIBS) -o $@
-guest: $(GUESTS:%=$(B)/guest/%.efi)
+guest: $(GUESTS:%=$(B)/guest/%.efi) $(BOCHS)
 
 # ---- the underseal command -----------------------------------------------------------------------------
 TOOL_O := $(TOOL_C:%.c=$(B)/tool/%.o)

@@ -202,7 +202,7 @@ static void check_disk(const struct walk *found)
 
 void guest_main(void)
 {
-	struct hypercall_registers info = {.rax = HYPERCALL_MAGIC, .rbx = HYPERCALL_INFO};
+	struct hypercall_gpr info = {.rax = HYPERCALL_MAGIC, .rbx = HYPERCALL_INFO};
 	uint64_t kept = hypercall(&info) ? info.rsi >> 32 : 0;
 
 	cpus_start();
@@ -222,7 +222,8 @@ void guest_main(void)
 	if (kept) {
 		check_stores(walks[0].first);
 		check_stores(walks[0].last);
-		check_disk(&walks[0]);
+		if (option_number("disk", 1))
+			check_disk(&walks[0]);
 	}
 	print("kept = %lu MiB\n", kept);
 	guest_end(true);

@@ -3,6 +3,7 @@
 import contextlib
 import os
 
+import bochs
 import gpt
 import image
 import places
@@ -53,12 +54,38 @@ def booted(name, case, *, beneath, policy="", options=None, sector_bytes=512, da
 		os.unlink(own)
 
 
+def _system_of_bochs(path, name, beneath, options):
+	"""The same for a machine of Bochs': the firmware's tables first, then the hypervisor without a volume."""
+	text = "".join(f"{key}={value}\n" for key, value in options.items())
+	gpt.make_esp(f"{path}.esp", bochs.DISK_MIB - 2)
+	gpt.esp_put(f"{path}.esp", {image.FIRST_ON_ESP: bochs.ACPI_EFI, OPTIONS_ON_ESP: text.encode(),
+		bochs.NEXT_ON_ESP: bochs.START_EFI if beneath else program(name), bochs.GUEST_ON_ESP: program(name)})
+	gpt.make(path, [gpt.Part("ESP", gpt.TYPE_ESP, bochs.DISK_MIB - 2, f"{path}.esp")])
+	os.unlink(f"{path}.esp")
+	return path
+
+
+@contextlib.contextmanager
+def booted_on_intel(name, case, *, beneath, options=None, **machine):
+	"""A machine of Bochs' on its way into the program `name`; it has no disk but the system's."""
+	label = f"{case}-{'beneath' if beneath else 'bare'}"
+	system = _system_of_bochs(setups.path(f"{label}-system"), name, beneath, options or {})
+	with bochs.Bochs(label, [Disk(system, bus="ata")], **machine) as started:
+		yield started
+	os.unlink(system)
+
+
 def finish(machine, seconds=60):
 	"""Waits for the program's end and the power-off; what it printed. Its failure is ours."""
 	ended = machine.wait(END, seconds)
 	assert ended.group(1) == "passed", f"the program ended as {ended.group(1)}:\n{machine.tail()}"
 	machine.wait_end()
 	return machine.text()
+
+
+def run_on_intel(name, case, seconds=60, **kwargs):
+	with booted_on_intel(name, case, **kwargs) as machine:
+		return finish(machine, bochs.FIRMWARE_SECONDS + seconds)
 
 
 def run(name, case, seconds=60, **kwargs):

@@ -98,5 +98,6 @@ void theme_code(void)
 	own_changes();
 	if (machine.cpus > 1)
 		cross_changes();
-	read_from_disk();
+	if (option_number("disk", 1))
+		read_from_disk();
 }

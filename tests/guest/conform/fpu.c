@@ -162,15 +162,16 @@ void theme_fpu(void)
 {
 	static struct job jobs[MACHINE_MAX_CPUS];
 	struct ahci_disk disk;
+	bool has_disk = option_number("disk", 1);
 	void *buffer = take_memory(SECTORS * AHCI_SECTOR, 4096);
 
-	if (!ahci_open(&disk, 0))
+	if (has_disk && !ahci_open(&disk, 0))
 		guest_fail("the disk does not answer");
 	for (uint32_t i = 0; i < machine.cpus; i++)
 		jobs[i].seed = i * 16 + 1;
 	for (uint32_t i = 1; i < machine.cpus; i++)
 		cpu_run(cpus[i], worker, &jobs[i]);
-	keep(&jobs[0], &disk, buffer);
+	keep(&jobs[0], has_disk ? &disk : NULL, buffer);
 	for (uint32_t i = 1; i < machine.cpus; i++)
 		if (!cpu_wait(cpus[i], 10000000))
 			guest_fail("cpu %u does not end its work", i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The themes, one after the other, or those of the option `themes` (names apart by commas). */
+/* The themes, one after the other, or those of the option `themes` (names apart by commas). With `disk=0` no disk is used. */
 #include "tests/guest/conform/conform.h"
 
 static const struct {
