@@ -83,7 +83,7 @@ uint32_t acpi_sleep_package(const struct acpi_header *table, char digit, uint32_
 	const uint8_t *aml = (const uint8_t *)table;
 	const char name[4] = {'_', 'S', digit, '_'};
 
-	for (uint32_t i = from < sizeof(*table) ? sizeof(*table) : from; i + 12 < table->length; i++) {
+	for (uint32_t i = from < sizeof(*table) ? sizeof(*table) : from; i + 6 <= table->length; i++) {
 		if (memcmp(aml + i, name, 4) || aml[i + 4] != PACKAGE_OP)
 			continue;
 		*element = i + 5 + (aml[i + 5] >> 6) + 2;

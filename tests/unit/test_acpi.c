@@ -111,6 +111,24 @@ static void test_facts(void **state)
 	assert_int_equal(facts.off_types, 1u << 6 | 1u << 0); /* S4 and S5, not S1 and S3 */
 }
 
+/* Nothing follows the package, or not all of it. */
+static void test_end_of_table(void **state)
+{
+	static const uint8_t last[] = {'_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 0x05};
+	struct acpi_header *table;
+	uint32_t element;
+
+	(void)state;
+	for (uint32_t bytes = 5; bytes <= sizeof(last); bytes++) {
+		count = 0;
+		table = begin("SSDT", (uint32_t)sizeof(*table) + bytes);
+		memcpy(table + 1, last, bytes);
+		assert_int_equal(acpi_sleep_package(table, '5', 0, &element), bytes < 6 ? 0 : sizeof(*table));
+		assert_int_equal(acpi_field(table, sizeof(*table) + 8, 1), bytes < 9 ? 0 : 5);
+	}
+	assert_int_equal(element, sizeof(*table) + 7);
+}
+
 static void test_hidden(void **state)
 {
 	struct acpi_header *fadt, *dmar, *ivrs, *ssdt, *other;
@@ -171,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_end_of_table),
 		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_nonsense),
 	};
