@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IDENTIFY DEVICE as the guest sees it: nothing it is told of may be refused later. ACS-3 7.12.7. */
-#include "storage/ahci/internal.h"
+#include "storage/ata_commands/identify.h"
 
 static const struct identify_rule {
 	uint16_t word;
