@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a hostile or broken guest does to the ports of a channel: nothing reaches a drive, or memory, that should not. */
+#include "tests/model/guest_ata.h"
+#include "tests/model/layout.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define BUFFER	(256u * 1024)
+#define SECTORS 4096u
+#define PLAIN	"DDDDDDDD"
+
+struct fixture {
+	struct ata_machine m;
+	struct guest_ata g;
+	uint64_t buffer; /* begins at a 64 KiB boundary */
+	uint8_t *medium; /* as it was at the start */
+};
+
+static void start(struct fixture *f, enum ata_second second)
+{
+	memset(f, 0, sizeof(*f));
+	ata_machine_init(&f->m, &(struct ata_machine_options){.sectors = SECTORS, .second = second});
+	assert_non_null(f->m.ata);
+	guest_ata_start(&f->g, &f->m, 0, false);
+	f->buffer = ata_machine_ram(&f->m, BUFFER, 65536);
+	memset(ata_machine_pointer(&f->m, f->buffer), 0x44, BUFFER);
+	f->medium = malloc(SECTORS * 512);
+	memcpy(f->medium, f->m.disk[0].medium, SECTORS * 512);
+}
+
+static void stop(struct fixture *f)
+{
+	assert_int_equal(f->m.bus.faults, 0);
+	assert_int_equal(f->m.disk[0].dangerous, 0);
+	free(f->medium);
+	ata_machine_free(&f->m);
+}
+
+static uint8_t *memory(struct fixture *f)
+{
+	return ata_machine_pointer(&f->m, f->buffer);
+}
+
+static void expect_medium_unchanged(struct fixture *f)
+{
+	assert_int_equal(memcmp(f->medium, f->m.disk[0].medium, SECTORS * 512), 0);
+}
+
+static void expect_works(struct fixture *f)
+{
+	uint8_t expected[512];
+
+	ata_machine_plain(&f->m, 0, 99, 1, expected);
+	for (int dma = 0; dma < 2; dma++) {
+		memset(memory(f), 0, 512);
+		assert_true(guest_ata_read(&f->g, dma, dma, 99, 1, f->buffer));
+		assert_memory_equal(memory(f), expected, 512);
+	}
+	memset(memory(f), 0x44, 512);
+}
+
+/* A read and a write of 8 sectors with this table are aborted by the drive, which has not seen them. */
+static void expect_table_refused(struct fixture *f, const struct ata_piece *piece, uint32_t pieces)
+{
+	for (int write = 0; write < 2; write++) {
+		struct guest_ata_command c = guest_ata_transfer(write, true, write, 100, 8);
+
+		assert_false(guest_ata_dma(&f->g, &c, !write, piece, pieces));
+		assert_int_equal(f->g.error, ATA_ABRT);
+		assert_int_equal(f->m.disk[0].seen[c.opcode], 0);
+	}
+	assert_int_equal(memory(f)[0], 0x44);
+}
+
+static void test_prd(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f, SECOND_NOBODY);
+	uint32_t at = (uint32_t)f.buffer, end = (uint32_t)f.m.bus.ram_base;
+	uint32_t arena = (uint32_t)f.m.bus.arena_base + 0x1000;
+	const struct {
+		struct ata_piece piece[2];
+		uint32_t pieces;
+	} bad[] = {
+		{{{at + 1, 4096}}, 1},			 /* not aligned */
+		{{{at, 2048}, {at + 4096, 2049}}, 2},
+		{{{at + 65536 - 2048, 4096}}, 1},	 /* crosses 64 KiB */
+		{{{at + 2, 65536}}, 1},
+		{{{at, 2048}, {at + 4096, 2046}}, 2},	 /* too short */
+		{{{at, 2}}, 1},
+		{{{end - 4096, 4096}}, 1},		 /* not the guest's memory */
+		{{{at, 2048}, {arena, 2048}}, 2},
+		{{{arena, 4096}}, 1},
+		{{{0, 4096}}, 1},
+	};
+
+	bus_name(&f.m.bus, arena);
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		expect_table_refused(&f, bad[i].piece, bad[i].pieces);
+	expect_medium_unchanged(&f);
+	expect_works(&f);
+	stop(&f);
+}
+
+/* Regions that overlap: the guest gets of them what it gets, and nothing else changes. */
+static void test_prd_overlap(void **state)
+{
+	struct ata_piece piece[4];
+	struct guest_ata_command c = guest_ata_transfer(false, true, false, 100, 8);
+	uint8_t sector[512];
+	struct fixture f;
+
+	(void)state;
+	start(&f, SECOND_NOBODY);
+	for (uint32_t i = 0; i < 4; i++)
+		piece[i] = (struct ata_piece){(uint32_t)f.buffer + i * 256, 1024};
+	assert_true(guest_ata_dma(&f.g, &c, true, piece, 4));
+	for (uint32_t i = 1792; i < BUFFER; i++)
+		assert_int_equal(memory(&f)[i], 0x44);
+	/* Written, each region is what it holds. */
+	for (uint32_t i = 0; i < 4096; i++)
+		memory(&f)[i] = (uint8_t)(i * 3 + (i >> 8));
+	c.opcode = 0xca;
+	assert_true(guest_ata_dma(&f.g, &c, false, piece, 4));
+	for (uint32_t i = 0; i < 8; i++) {
+		ata_machine_plain(&f.m, 0, 100 + i, 1, sector);
+		assert_memory_equal(sector, memory(&f) + i / 2 * 256 + i % 2 * 512, 512);
+	}
+	expect_works(&f);
+	stop(&f);
+}
+
+/* A table that has no end before the next 64 KiB boundary, or is not in memory. */
+static void test_prd_table(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f, SECOND_NOBODY);
+	uint32_t own = f.g.table, at = (uint32_t)f.buffer;
+	uint32_t *last = ata_machine_pointer(&f.m, f.buffer + 131072 - 8);
+
+	for (uint32_t i = 0; i < 4; i++) {
+		last[2 * i] = at + 1024 * i;
+		last[2 * i + 1] = 1024 | (i == 3 ? 1u << 31 : 0);
+	}
+	const uint32_t tables[] = {at + 131072 - 8, 0x1000, (uint32_t)f.m.bus.arena_base, (uint32_t)f.m.bus.ram_base - 4};
+
+	bus_name(&f.m.bus, f.m.bus.arena_base);
+	for (unsigned i = 0; i < 4; i++)
+		for (int write = 0; write < 2; write++) {
+			struct guest_ata_command c = guest_ata_transfer(write, true, false, 100, 8);
+
+			ata_machine_out(&f.m, PORT_BM_PRD, 4, tables[i]);
+			guest_ata_load(&f.g, &c);
+			guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+			guest_ata_bus_master(&f.g, !write, true);
+			assert_false(guest_ata_wait(&f.g));
+			assert_int_equal(f.g.error, ATA_ABRT);
+			guest_ata_bus_master(&f.g, !write, false);
+		}
+	/* The longest there can be: all of 64 KiB, of 2 bytes each. */
+	uint64_t whole = ata_machine_ram(&f.m, 65536, 65536);
+	struct guest_ata_command c = guest_ata_transfer(false, true, false, 100, 32);
+	uint32_t *entry = ata_machine_pointer(&f.m, whole);
+
+	for (uint32_t i = 0; i < 8192; i++) {
+		entry[2 * i] = at + 4 * i;
+		entry[2 * i + 1] = 2 | (i == 8191 ? 1u << 31 : 0);
+	}
+	ata_machine_out(&f.m, PORT_BM_PRD, 2, (uint32_t)whole & 0xffff);
+	ata_machine_out(&f.m, PORT_BM_PRD + 2, 2, (uint32_t)whole >> 16);
+	assert_int_equal(ata_machine_in(&f.m, PORT_BM_PRD, 4), whole);
+	guest_ata_load(&f.g, &c);
+	guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+	guest_ata_bus_master(&f.g, true, true);
+	assert_true(guest_ata_wait(&f.g));
+	guest_ata_bus_master(&f.g, true, false);
+	uint8_t sector[512];
+
+	ata_machine_plain(&f.m, 0, 131, 1, sector);
+	for (uint32_t i = 0; i < 256; i++)
+		assert_memory_equal(memory(&f) + 4 * (31 * 256 + i), sector + 2 * i, 2);
+	f.g.table = own;
+	expect_medium_unchanged(&f);
+	expect_works(&f);
+	stop(&f);
+}
+
+/* What the guest changes after it has started the bus master is not looked at any more. */
+static void test_changed_later(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f, SECOND_NOBODY);
+	for (int write = 0; write < 2; write++) {
+		struct guest_ata_command c = guest_ata_transfer(write, true, false, 100, 8);
+		struct ata_piece piece = {(uint32_t)f.buffer, 4096};
+		struct ata_piece other = {(uint32_t)f.m.bus.arena_base, 4096};
+
+		memset(memory(&f), 0x44, 4096);
+		guest_ata_table(&f.g, &piece, 1);
+		ata_machine_out(&f.m, PORT_BM_PRD, 4, f.g.table);
+		guest_ata_load(&f.g, &c);
+		guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+		guest_ata_bus_master(&f.g, !write, true);
+		guest_ata_table(&f.g, &other, 1);
+		ata_machine_out(&f.m, PORT_BM_PRD, 4, f.g.table + 64);
+		if (write)
+			memset(memory(&f), 0x45, 4096);
+		assert_true(guest_ata_wait(&f.g));
+		guest_ata_bus_master(&f.g, !write, false);
+	}
+	uint8_t plain[4096];
+
+	ata_machine_plain(&f.m, 0, 100, 8, plain);
+	for (unsigned i = 0; i < 4096; i++)
+		assert_int_equal(plain[i], 0x44);
+	expect_works(&f);
+	stop(&f);
+}
+
+/* The bus master without a command moves nothing, and does not disturb the next. */
+static void test_start_without_command(void **state)
+{
+	struct ata_piece piece = {(uint32_t)0, 4096};
+	struct fixture f;
+
+	(void)state;
+	start(&f, SECOND_PACKET);
+	piece.address = (uint32_t)f.buffer;
+	guest_ata_table(&f.g, &piece, 1);
+	ata_machine_out(&f.m, PORT_BM_PRD, 4, f.g.table);
+	for (unsigned in = 0; in < 2; in++) {
+		guest_ata_bus_master(&f.g, in, true);
+		assert_int_equal(guest_ata_in(&f.g, PORT_BM_COMMAND), BM_RUN | (in ? BM_READS : 0));
+		assert_int_equal(f.m.channel.bm_command & BM_RUN, 0);
+		while (channel_step(&f.m.channel))
+			;
+		guest_ata_bus_master(&f.g, in, false);
+	}
+	/* In the midst of PIO neither. */
+	struct guest_ata_command c = guest_ata_transfer(false, false, false, 100, 1);
+
+	guest_ata_load(&f.g, &c);
+	guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+	assert_true(guest_ata_wait(&f.g));
+	guest_ata_bus_master(&f.g, true, true);
+	assert_int_equal(f.m.channel.bm_command & BM_RUN, 0);
+	ata_machine_ins(&f.m, memory(&f) + 4096, 512);
+	guest_ata_bus_master(&f.g, true, false);
+	/* Nor for a command to the packet drive whose table is bad. */
+	f.g.drive = 1;
+	piece.address = (uint32_t)f.m.bus.arena_base;
+	guest_ata_table(&f.g, &piece, 1);
+	guest_ata_select(&f.g);
+	guest_ata_out(&f.g, PORT_COMMAND, 0xa0);
+	guest_ata_bus_master(&f.g, true, true);
+	assert_int_equal(f.m.channel.bm_command & BM_RUN, 0);
+	guest_ata_bus_master(&f.g, true, false);
+	assert_true(guest_ata_reset(&f.g));
+	f.g.drive = 0;
+	/* Started before its command, as some drivers do, it serves that. */
+	piece.address = (uint32_t)f.buffer + 8192;
+	guest_ata_table(&f.g, &piece, 1);
+	c = guest_ata_transfer(false, true, false, 100, 8);
+	guest_ata_bus_master(&f.g, true, true);
+	guest_ata_load(&f.g, &c);
+	guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+	assert_true(guest_ata_wait(&f.g));
+	assert_memory_equal(memory(&f) + 8192, memory(&f) + 4096, 512);
+	expect_works(&f);
+	stop(&f);
+}
+
+/* The data register when nobody asks for data. */
+static void test_data_without_request(void **state)
+{
+	static const uint8_t opcodes[] = {0x20, 0x30, 0xc8, 0xca, 0xe7, 0xec};
+	struct fixture f;
+	uint8_t junk[1024];
+
+	(void)state;
+	start(&f, SECOND_NOBODY);
+	memset(junk, 0x44, sizeof(junk));
+	for (unsigned i = 0; i <= sizeof(opcodes); i++) {
+		if (i) {
+			struct guest_ata_command c = {.opcode = opcodes[i - 1], .lba = 100, .count = 1};
+
+			guest_ata_load(&f.g, &c);
+			f.m.channel.stuck = true;
+			guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+		}
+		uint64_t reads = f.m.channel.reads;
+
+		assert_int_equal(ata_machine_in(&f.m, PORT_DATA, 4), 0xffffffff);
+		assert_int_equal(ata_machine_in(&f.m, PORT_DATA, 2), 0xffff);
+		assert_int_equal(ata_machine_in(&f.m, PORT_DATA, 1), 0xff);
+		/* A string is bounded by what is there, not by what is asked for. */
+		ata_machine_ins(&f.m, junk, sizeof(junk));
+		assert_int_equal(junk[0], 0xff);
+		assert_int_equal(junk[1023], 0xff);
+		assert_true(f.m.channel.reads < reads + 20);
+		memset(junk, 0x44, sizeof(junk));
+		ata_machine_outs(&f.m, junk, sizeof(junk));
+		ata_machine_out(&f.m, PORT_DATA, 4, 0x44444444);
+		f.m.channel.stuck = false;
+		assert_true(guest_ata_reset(&f.g));
+	}
+	expect_medium_unchanged(&f);
+	expect_works(&f);
+	stop(&f);
+}
+
+/* Against the command's direction, and more than it wants. */
+static void test_wrong_way(void **state)
+{
+	struct guest_ata_command read = guest_ata_transfer(false, false, false, 100, 1);
+	struct guest_ata_command write = guest_ata_transfer(true, false, false, 100, 1);
+	uint8_t data[2048], plain[512];
+	struct fixture f;
+
+	(void)state;
+	start(&f, SECOND_NOBODY);
+	memset(data, 0x44, sizeof(data));
+	guest_ata_load(&f.g, &read);
+	guest_ata_out(&f.g, PORT_COMMAND, read.opcode);
+	assert_true(guest_ata_wait(&f.g));
+	ata_machine_outs(&f.m, data, 512);
+	ata_machine_in(&f.m, PORT_DATA, 2);
+	ata_machine_outs(&f.m, data, 512);
+	ata_machine_ins(&f.m, data, 2048);
+	assert_int_equal(data[510], 0xff); /* behind the rest of the sector */
+	assert_int_equal(data[2047], 0xff);
+	expect_medium_unchanged(&f);
+
+	memset(data, 0x44, sizeof(data));
+	guest_ata_load(&f.g, &write);
+	guest_ata_out(&f.g, PORT_COMMAND, write.opcode);
+	while (guest_ata_in(&f.g, PORT_CONTROL) & ST_BSY)
+		;
+	assert_int_equal(ata_machine_in(&f.m, PORT_DATA, 2), 0xffff);
+	ata_machine_outs(&f.m, data, 2048);
+	assert_true(guest_ata_wait(&f.g));
+	ata_machine_plain(&f.m, 0, 100, 1, plain);
+	assert_memory_equal(plain, data, 512);
+	assert_memory_equal(f.m.disk[0].medium + 101 * 512, f.medium + 101 * 512, 512);
+	expect_works(&f);
+	stop(&f);
+}
+
+/* Registers while something goes on: the command stays what it was. */
+static void test_registers_while_busy(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	for (unsigned what = 0; what < 4; what++) {
+		struct guest_ata_command c = guest_ata_transfer(what & 1, what & 2, false, 100, 2);
+		struct ata_piece piece;
+		uint8_t plain[1024], data[1024];
+
+		start(&f, SECOND_PLAIN);
+		piece = (struct ata_piece){(uint32_t)f.buffer, 1024};
+		memset(data, 0x43, sizeof(data));
+		memset(memory(&f), 0x43, 1024);
+		guest_ata_table(&f.g, &piece, 1);
+		ata_machine_out(&f.m, PORT_BM_PRD, 4, f.g.table);
+		guest_ata_load(&f.g, &c);
+		guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+		if (what >= 2)
+			guest_ata_bus_master(&f.g, !(what & 1), true);
+		else
+			while (guest_ata_in(&f.g, PORT_CONTROL) & ST_BSY)
+				;
+		channel_take_interrupt(&f.m.channel);
+		f.m.channel.stuck = true;
+		if (what < 2 && what & 1)
+			ata_machine_outs(&f.m, data, 100);
+		else if (what < 2)
+			ata_machine_ins(&f.m, data, 100);
+		/* Its place, its length, the other drive, another command. */
+		for (unsigned port = PORT_FEATURES; port <= PORT_COMMAND; port++)
+			guest_ata_out(&f.g, port, port == PORT_COMMAND ? 0x30 : 0xf0);
+		ata_machine_out(&f.m, PORT_COUNT, 4, 0x30f00000);
+		f.m.channel.stuck = false;
+		if (what < 2 && what & 1) {
+			ata_machine_outs(&f.m, data + 100, 412);
+			assert_true(guest_ata_wait(&f.g));
+			ata_machine_outs(&f.m, data + 512, 512);
+		} else if (what < 2) {
+			ata_machine_ins(&f.m, data + 100, 412);
+			assert_true(guest_ata_wait(&f.g));
+			ata_machine_ins(&f.m, data + 512, 512);
+			memcpy(memory(&f), data, 1024);
+		}
+		if (what)
+			assert_true(guest_ata_wait(&f.g));
+		ata_machine_plain(&f.m, 0, 100, 2, plain);
+		assert_memory_equal(plain, memory(&f), 1024);
+		guest_ata_bus_master(&f.g, false, false);
+		expect_works(&f);
+		stop(&f);
+	}
+}
+
+/* Data for one drive does not become the other's: the protected one waits for a block, the plain one is selected. */
+static void test_two_drives(void **state)
+{
+	struct guest_ata_command c = guest_ata_transfer(true, false, false, 100, 2);
+	uint8_t data[1024];
+	struct fixture f;
+
+	(void)state;
+	start(&f, SECOND_PLAIN);
+	memset(data, 0x44, sizeof(data));
+	guest_ata_load(&f.g, &c);
+	guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+	while (guest_ata_in(&f.g, PORT_CONTROL) & ST_BSY)
+		;
+	guest_ata_out(&f.g, PORT_DEVICE, 0xf0);
+	guest_ata_out(&f.g, PORT_COMMAND, 0xec);
+	guest_ata_out(&f.g, PORT_DEVICE, 0xe0);
+	ata_machine_outs(&f.m, data, 1024);
+	while (channel_step(&f.m.channel))
+		;
+	ata_machine_outs(&f.m, data, 512);
+	assert_null(memmem(f.m.disk[0].medium, SECTORS * 512, PLAIN, 8));
+	assert_true(guest_ata_reset(&f.g));
+	/* A command of the plain drive passes data only while that is selected. */
+	guest_ata_out(&f.g, PORT_DEVICE, 0xf0);
+	guest_ata_out(&f.g, PORT_COMMAND, 0xe7);
+	while (channel_step(&f.m.channel))
+		;
+	guest_ata_out(&f.g, PORT_DEVICE, 0xe0);
+	ata_machine_outs(&f.m, data, 512);
+	assert_int_equal(ata_machine_in(&f.m, PORT_DATA, 2), 0xffff);
+	guest_ata_bus_master(&f.g, true, true);
+	assert_int_equal(f.m.channel.bm_command & BM_RUN, 0);
+	guest_ata_bus_master(&f.g, true, false);
+	expect_works(&f);
+	stop(&f);
+}
+
+/* Accesses wider than a register, at every port and beyond the last. */
+static void test_widths(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f, SECOND_NOBODY);
+	ata_machine_out(&f.m, PORT_COUNT, 2, 0x6401);
+	assert_int_equal(ata_machine_in(&f.m, PORT_COUNT, 2), 0x6401);
+	ata_machine_out(&f.m, PORT_LBA_MID, 4, 0x20e00000);
+	assert_true(guest_ata_wait(&f.g));
+	ata_machine_ins(&f.m, memory(&f), 512);
+	uint8_t sector[512];
+
+	ata_machine_plain(&f.m, 0, 100, 1, sector);
+	assert_memory_equal(memory(&f), sector, 512);
+	for (unsigned port = 0; port < 0x20; port++)
+		for (unsigned size = 1; size <= 4; size *= 2)
+			ata_machine_in(&f.m, port, size);
+	assert_int_equal(ata_machine_in(&f.m, 9, 4), 0xffffffff);
+	assert_int_equal(ata_machine_in(&f.m, 0x18, 4), 0xffffffff);
+	for (unsigned port = 9; port < 0x10; port++)
+		ata_machine_out(&f.m, port, 1, 0xff);
+	ata_machine_out(&f.m, 0x18, 4, UINT32_MAX);
+	expect_medium_unchanged(&f);
+	expect_works(&f);
+	stop(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_prd),
+		cmocka_unit_test(test_prd_overlap),
+		cmocka_unit_test(test_prd_table),
+		cmocka_unit_test(test_changed_later),
+		cmocka_unit_test(test_start_without_command),
+		cmocka_unit_test(test_data_without_request),
+		cmocka_unit_test(test_wrong_way),
+		cmocka_unit_test(test_registers_while_busy),
+		cmocka_unit_test(test_two_drives),
+		cmocka_unit_test(test_widths),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
