@@ -378,7 +378,7 @@ static void test_registers_while_busy(void **state)
 		if (what >= 2)
 			guest_ata_bus_master(&f.g, !(what & 1), true);
 		else
-			while (guest_ata_in(&f.g, PORT_CONTROL) & ST_BSY)
+			while (guest_ata_in(&f.g, PORT_COMMAND) & ST_BSY)
 				;
 		channel_take_interrupt(&f.m.channel);
 		f.m.channel.stuck = true;
