@@ -5,7 +5,9 @@
 #include "hv/core/mmio.h"
 #include "hv/core/retire.h"
 
-#define MAX_HOOKS 32
+#define MAX_HOOKS      32
+#define BLOCKS_AN_EXIT 128
+#define PAGE           4096ull
 
 static const struct ioport_hook *hooks[MAX_HOOKS];
 static uint32_t hook_count;
@@ -76,12 +78,16 @@ static void advance(uint64_t *reg, unsigned bytes, uint64_t step)
 		*reg = bytes == 4 ? (uint32_t)(*reg + step) : *reg + step;
 }
 
-/*
- * INS and OUTS: one element an exit; a REP that has more to do runs again at the
- * same rip. The element's width and the address size come from the instruction. The
- * exit comes before the processor has looked at the operand in memory.
- */
-static void string_access(struct vcpu *vcpu)
+/* INS or OUTS as the guest is about to carry it out. */
+struct string {
+	uint64_t *index; /* RSI or RDI */
+	uint64_t mask;   /* what of the index and of RCX counts */
+	enum insn_segment segment;
+	unsigned address_bytes;
+};
+
+/* The element's width and the address size come from the instruction; false with a fault injected. */
+static bool string_decode(struct vcpu *vcpu, struct string *string)
 {
 	uint8_t bytes[INSN_MAX_BYTES];
 	struct insn_cpu cpu;
@@ -90,7 +96,7 @@ static void string_access(struct vcpu *vcpu)
 	unsigned address_bytes;
 
 	if (!count)
-		return;
+		return false;
 	backend->insn_cpu(vcpu, &cpu);
 	address_bytes = cpu.mode == INSN_MODE_64 ? 8 : cpu.mode == INSN_MODE_32 ? 4 : 2;
 	for (; at < count && bytes[at] != 0x6c && bytes[at] != 0x6d && bytes[at] != 0x6e && bytes[at] != 0x6f; at++) {
@@ -102,44 +108,125 @@ static void string_access(struct vcpu *vcpu)
 			if (bytes[at] == prefixes[i])
 				segment = (enum insn_segment)i;
 	}
-	uint64_t mask = address_bytes == 8 ? UINT64_MAX : address_bytes == 4 ? UINT32_MAX : UINT16_MAX;
-	bool in = vcpu->exit.io.in;
-	uint64_t *index = &vcpu->gpr[in ? 7 : 6];
-
-	if (in)
+	if (vcpu->exit.io.in)
 		segment = SEG_ES; /* whatever the prefixes say */
-	unsigned size = vcpu->exit.io.size;
-	uint64_t linear, value = 0;
+	string->index = &vcpu->gpr[vcpu->exit.io.in ? 7 : 6];
+	string->mask = address_bytes == 8 ? UINT64_MAX : address_bytes == 4 ? UINT32_MAX : UINT16_MAX;
+	string->segment = segment;
+	string->address_bytes = address_bytes;
+	return true;
+}
 
-	if (vcpu->exit.io.repeat && !(vcpu->gpr[1] & mask)) {
+/* `count` elements are done. True when the instruction has more to do. */
+static bool string_advance(struct vcpu *vcpu, const struct string *string, uint64_t count)
+{
+	uint64_t step = count * vcpu->exit.io.size;
+
+	advance(string->index, string->address_bytes, vcpu->rflags & RFLAGS_DF ? -step : step);
+	if (!vcpu->exit.io.repeat)
+		return false;
+	advance(&vcpu->gpr[1], string->address_bytes, -count);
+	return vcpu->gpr[1] & string->mask;
+}
+
+/*
+ * How many elements may be moved at once: they lie in one page, in ascending order,
+ * and nothing is to be told of each. Below 2: the one at hand by itself.
+ */
+static uint32_t string_block(struct vcpu *vcpu, const struct string *string, const struct ioport_hook *hook,
+	uint64_t linear)
+{
+	unsigned size = vcpu->exit.io.size;
+	uint64_t count = vcpu->gpr[1] & string->mask, most = IOPORT_BLOCK / size;
+	uint64_t page = (PAGE - linear % PAGE) / size;
+	uint64_t index = (string->mask - (*string->index & string->mask)) / size;
+
+	if (!vcpu->exit.io.repeat || vcpu->rflags & (RFLAGS_DF | RFLAGS_TF) || backend->debugged(vcpu) || !hook ||
+	    !hook->in_block || !takes_whole(hook, vcpu->exit.io.port, size))
+		return 0;
+	most = page < most ? page : most;
+	most = index < most ? index : most;
+	most = count < most ? count : most;
+	/* Where only a part of it lies within the segment, element by element. */
+	if (most < 2 || !guest_operand_allowed(vcpu, string->segment, *string->index & string->mask,
+				(unsigned)most * size, vcpu->exit.io.in, &linear))
+		return 0;
+	return (uint32_t)most;
+}
+
+/* -1 with a fault injected, before the device was asked. */
+static int move_block(struct vcpu *vcpu, uint64_t linear, const struct ioport_hook *hook, uint32_t count)
+{
+	uint16_t port = vcpu->exit.io.port;
+	unsigned size = vcpu->exit.io.size;
+	uint8_t data[IOPORT_BLOCK];
+
+	if (vcpu->exit.io.in) {
+		if (guest_probe_store(vcpu, linear, count * size))
+			return -1;
+		hook->in_block(hook->context, port, size, data, count);
+		return guest_store_block(vcpu, linear, count * size, data);
+	}
+	if (guest_load_block(vcpu, linear, count * size, data))
+		return -1;
+	hook->out_block(hook->context, port, size, data, count);
+	return 0;
+}
+
+static int move_element(struct vcpu *vcpu, uint64_t linear)
+{
+	uint16_t port = vcpu->exit.io.port;
+	unsigned size = vcpu->exit.io.size;
+	uint64_t value = 0;
+
+	if (vcpu->exit.io.in) {
+		if (guest_probe_store(vcpu, linear, size) || guest_store(vcpu, linear, size, input(port, size)))
+			return -1;
+	} else {
+		if (guest_load(vcpu, linear, size, &value))
+			return -1;
+		output(port, size, (uint32_t)value);
+	}
+	retire_access(vcpu, linear, size, vcpu->exit.io.in);
+	retire_port(vcpu, port, size);
+	return 0;
+}
+
+/*
+ * INS and OUTS: one element an exit, or as many as a hook takes in blocks; a REP
+ * that has more to do runs again at the same rip. An exit ends after some blocks, so
+ * that interrupts are not held up.
+ */
+static void string_access(struct vcpu *vcpu)
+{
+	const struct ioport_hook *hook = find(vcpu->exit.io.port, vcpu->exit.io.size);
+	struct string string;
+	bool more = true;
+
+	if (!string_decode(vcpu, &string))
+		return;
+	if (vcpu->exit.io.repeat && !(vcpu->gpr[1] & string.mask)) {
 		finish(vcpu);
 		return;
 	}
-	if (guest_operand(vcpu, segment, *index & mask, size, in, &linear))
-		return;
-	if (in) {
-		if (guest_probe_store(vcpu, linear, size) ||
-		    guest_store(vcpu, linear, size, input(vcpu->exit.io.port, size)))
-			return;
-		retire_access(vcpu, linear, size, true);
-	} else {
-		if (guest_load(vcpu, linear, size, &value))
-			return;
-		output(vcpu->exit.io.port, size, (uint32_t)value);
-		retire_access(vcpu, linear, size, false);
-	}
-	retire_port(vcpu, vcpu->exit.io.port, size);
-	uint64_t step = vcpu->rflags & RFLAGS_DF ? -(uint64_t)size : size;
+	for (unsigned i = 0; more && i < BLOCKS_AN_EXIT; i++) {
+		uint64_t linear;
+		uint32_t count;
 
-	advance(index, address_bytes, step);
-	if (vcpu->exit.io.repeat) {
-		advance(&vcpu->gpr[1], address_bytes, -1ull);
-		if (vcpu->gpr[1] & mask) {
-			retire_iteration(vcpu);
+		if (guest_operand(vcpu, string.segment, *string.index & string.mask, vcpu->exit.io.size,
+			    vcpu->exit.io.in, &linear))
 			return;
-		}
+		count = string_block(vcpu, &string, hook, linear);
+		if (count > 1 ? move_block(vcpu, linear, hook, count) : move_element(vcpu, linear))
+			return;
+		more = string_advance(vcpu, &string, count > 1 ? count : 1);
+		if (count < 2)
+			break;
 	}
-	finish(vcpu);
+	if (more)
+		retire_iteration(vcpu);
+	else
+		finish(vcpu);
 }
 
 void ioport_exit(struct vcpu *vcpu)

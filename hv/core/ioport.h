@@ -17,7 +17,16 @@ struct ioport_hook {
 	 */
 	uint32_t (*in)(void *context, uint16_t port, unsigned size);
 	void (*out)(void *context, uint16_t port, unsigned size, uint32_t value);
+	/*
+	 * `count` accesses in a row of `size` bytes each at `port`, which lies inside the
+	 * hook: REP INS and REP OUTS, of which many elements are then one exit. The data is
+	 * at most IOPORT_BLOCK bytes. Optional, both or neither.
+	 */
+	void (*in_block)(void *context, uint16_t port, unsigned size, void *data, uint32_t count);
+	void (*out_block)(void *context, uint16_t port, unsigned size, const void *data, uint32_t count);
 };
+
+#define IOPORT_BLOCK 512u
 
 /* Adds the hook and traps its ports. Init only. 0, or -1 when the table is full. */
 int ioport_add(const struct ioport_hook *hook);
