@@ -4,12 +4,15 @@
 #include "hv/core/log.h"
 #include "hv/core/mmio.h"
 #include "hv/core/retire.h"
+#include "hv/core/shootdown.h"
+#include "storage/port.h"
 
 #define MAX_HOOKS      32
 #define BLOCKS_AN_EXIT 128
 #define PAGE           4096ull
 
 static const struct ioport_hook *hooks[MAX_HOOKS];
+static struct port_lock placing;
 static uint32_t hook_count;
 
 int ioport_add(const struct ioport_hook *hook)
@@ -18,6 +21,43 @@ int ioport_add(const struct ioport_hook *hook)
 		return -1;
 	hooks[hook_count++] = hook;
 	backend->trap_port(hook->first, hook->last);
+	return 0;
+}
+
+static void set_range(struct ioport_hook *hook, uint16_t first, uint16_t last)
+{
+	/* In between it has no ports. */
+	__atomic_store_n(&hook->last, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&hook->first, first, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&hook->last, last, __ATOMIC_SEQ_CST);
+}
+
+static bool is_taken(uint16_t first, uint16_t last)
+{
+	for (uint32_t i = 0; i < hook_count; i++)
+		if (hooks[i]->first <= last && first <= hooks[i]->last)
+			return true;
+	return false;
+}
+
+int ioport_place(struct ioport_hook *hook, uint16_t first, uint16_t last)
+{
+	bool taken = false;
+
+	port_lock(&placing);
+	set_range(hook, 1, 0);
+	if (first <= last) {
+		taken = is_taken(first, last);
+		if (!taken)
+			set_range(hook, first, last);
+	}
+	port_unlock(&placing);
+	if (taken)
+		return -1;
+	/* What was trapped once stays so: without a hook the device is asked. */
+	if (first <= last)
+		backend->trap_port(first, last);
+	npt_shootdown();
 	return 0;
 }
 

@@ -28,8 +28,15 @@ struct ioport_hook {
 
 #define IOPORT_BLOCK 512u
 
-/* Adds the hook and traps its ports. Init only. 0, or -1 when the table is full. */
+/* Adds the hook and traps its ports; it has none yet where last < first. Init only. 0, or -1 when the table is full. */
 int ioport_add(const struct ioport_hook *hook);
+
+/*
+ * Gives a hook that was added other ports, or none where last < first. The device
+ * does not decode the old ones any more, nor the new ones yet. Any CPU; returns when
+ * every CPU traps them. 0, or -1 when another hook has one of them: it has none then.
+ */
+int ioport_place(struct ioport_hook *hook, uint16_t first, uint16_t last);
 
 /* Handles EXIT_IO. */
 void ioport_exit(struct vcpu *vcpu);

@@ -18,7 +18,7 @@ struct watched {
 	struct mmio_hook ecam;
 	uint64_t ecam_page; /* host-physical; 0 when there is no ECAM */
 	struct port_lock lock;
-	bool memory;   /* the guest wants memory addresses decoded ... */
+	bool wanted;   /* the guest wants its addresses decoded ... */
 	bool decoding; /* ... and they are */
 };
 
@@ -78,6 +78,12 @@ static struct watched *find(uint32_t config)
 	return NULL;
 }
 
+/* The bit of the command register for what is followed. */
+static uint16_t space(const struct watched *entry)
+{
+	return entry->watch.io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+}
+
 static bool is_hidden(const struct watched *entry)
 {
 	return entry && !entry->watch.moved;
@@ -133,7 +139,7 @@ static void decode(struct watched *entry, bool on)
 	if (entry->decoding && !on && entry->watch.moving)
 		entry->watch.moving(entry->watch.context);
 	if (on != entry->decoding)
-		change_command(entry, on ? 0 : PCI_COMMAND_MEMORY, on ? PCI_COMMAND_MEMORY : 0);
+		change_command(entry, on ? 0 : space(entry), on ? space(entry) : 0);
 	entry->decoding = on;
 }
 
@@ -141,19 +147,20 @@ static void guest_write(struct watched *entry, uint32_t offset, unsigned size, u
 			void (*put)(const struct watched *entry, uint32_t offset, unsigned size, uint64_t value))
 {
 	bool command = touches(offset, size, PCI_COMMAND, PCI_COMMAND + 1);
-	bool address_moves = touches(offset, size, PCI_BAR(0), PCI_BARS_END);
+	bool address_moves = touches(offset, size, PCI_BAR(0), PCI_BARS_END) ||
+			     (entry->watch.io && touches(offset, size, PCI_INTERFACE, PCI_INTERFACE + 1));
 	uint16_t off = entry->watch.command_off;
 
 	port_lock(&entry->lock);
 	if (command)
-		entry->memory = value >> 8 * (PCI_COMMAND - offset) & PCI_COMMAND_MEMORY;
-	if (address_moves || !entry->memory)
+		entry->wanted = value >> 8 * (PCI_COMMAND - offset) & space(entry);
+	if (address_moves || !entry->wanted)
 		decode(entry, false);
 	if (!entry->decoding)
-		off |= PCI_COMMAND_MEMORY;
+		off |= space(entry);
 	put(entry, offset, size, without(off, offset, size, value));
 	if (command || address_moves)
-		decode(entry, entry->watch.moved(entry->watch.context, entry->memory) && entry->memory);
+		decode(entry, entry->watch.moved(entry->watch.context, entry->wanted) && entry->wanted);
 	if (entry->watch.written && offset + size > PCI_CAPABILITIES_FIRST)
 		entry->watch.written(entry->watch.context);
 	port_unlock(&entry->lock);
@@ -238,7 +245,7 @@ int pci_watch(const struct pci_watch *watch)
 	watched_count++;
 	if (is_hidden(entry))
 		return 0;
-	entry->memory = entry->decoding = pci_read(watch->bus, watch->device, watch->function, PCI_COMMAND) & PCI_COMMAND_MEMORY;
+	entry->wanted = entry->decoding = pci_read(watch->bus, watch->device, watch->function, PCI_COMMAND) & space(entry);
 	change_command(entry, watch->command_off, 0);
 	return 0;
 }

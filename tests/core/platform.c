@@ -129,6 +129,25 @@ void port_out(uint16_t port, unsigned size, uint32_t value)
 		config_write((platform.config_address & 0xfc) + (port & 3), size, value);
 }
 
+void port_in_words(uint16_t port, void *to, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t value = (uint16_t)port_in(port, 2);
+
+		memcpy((uint8_t *)to + 2 * i, &value, 2);
+	}
+}
+
+void port_out_words(uint16_t port, const void *from, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t value;
+
+		memcpy(&value, (const uint8_t *)from + 2 * i, 2);
+		port_out(port, 2, value);
+	}
+}
+
 unsigned platform_port_writes(uint16_t port, unsigned size, uint32_t value)
 {
 	unsigned count = 0;

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ATA mediator in its place: finds the controllers on ports (PCI class 0101h)
+ * that carry protected disks, follows the ports of their channels, and lends
+ * storage/ata its surroundings. Each channel is in compatibility mode, with the ports
+ * that are as old as the PC, or in native mode, with those of BAR 0 to 3; the bus
+ * master is at BAR 4. PCI IDE Controller Specification 1.0. Both channels are
+ * mediated, for they share the bus master. A controller without a protected disk is
+ * not touched.
+ */
+#include "hv/core/ioport.h"
+#include "hv/core/log.h"
+#include "hv/core/mediator.h"
+#include "hv/core/memory.h"
+#include "hv/disk/volumes.h"
+#include "hv/x86/instructions.h"
+#include "storage/ata/ata.h"
+
+#define MAX_CONTROLLERS 4
+#define CHANNELS        2
+#define PAGE            4096ull
+/* What one channel gets: the longest write of a volume by DMA is a little below its bounce memory. */
+#define CHANNEL_ARENA (3ull << 20)
+
+#define BUS_MASTER_PORTS 8 /* of each channel, at BAR 4 */
+#define BAR_IO           1u
+#define NATIVE(channel)  (1u << 2 * (channel)) /* of the programming interface */
+
+/* Where the ports of a channel begin; 0 where they cannot be reached. */
+struct places {
+	uint16_t command, control, bus_master;
+};
+
+struct channel {
+	struct ata *ata;
+	struct ata_env env;
+	struct disk_map map[ATA_DRIVES];
+	struct places at;
+	struct ioport_hook command, control, bus_master;
+};
+
+static struct controller {
+	uint8_t bus, device, function;
+	bool has_bus_master;
+	struct channel channel[CHANNELS];
+} controllers[MAX_CONTROLLERS];
+static uint32_t controller_count;
+
+/* ---- what storage/ata asks for -------------------------------------------------------------------------- */
+
+/* 0 when the port cannot be reached. */
+static uint16_t place_of(const struct channel *channel, enum ata_port port)
+{
+	if (port < ATA_CONTROL)
+		return channel->at.command ? channel->at.command + port : 0;
+	if (port == ATA_CONTROL)
+		return channel->at.control;
+	return channel->at.bus_master ? channel->at.bus_master + (port - ATA_BUS_MASTER) : 0;
+}
+
+static unsigned width_of(enum ata_port port)
+{
+	return port == ATA_BM_PRD ? 4 : 1;
+}
+
+static uint32_t device_in(void *context, enum ata_port port)
+{
+	uint16_t place = place_of(context, port);
+
+	return place ? port_in(place, width_of(port)) : UINT32_MAX;
+}
+
+static void device_out(void *context, enum ata_port port, uint32_t value)
+{
+	uint16_t place = place_of(context, port);
+
+	if (place)
+		port_out(place, width_of(port), value);
+}
+
+static void data_in(void *context, void *to, uint32_t words)
+{
+	uint16_t place = place_of(context, ATA_DATA);
+
+	if (place)
+		port_in_words(place, to, words);
+}
+
+static void data_out(void *context, const void *from, uint32_t words)
+{
+	uint16_t place = place_of(context, ATA_DATA);
+
+	if (place)
+		port_out_words(place, from, words);
+}
+
+/* ---- the guest's accesses ---------------------------------------------------------------------------------- */
+
+static uint32_t command_in(void *context, uint16_t port, unsigned size)
+{
+	const struct channel *channel = context;
+
+	return ata_read(channel->ata, (uint32_t)(port - channel->command.first), size);
+}
+
+static void command_out(void *context, uint16_t port, unsigned size, uint32_t value)
+{
+	const struct channel *channel = context;
+
+	ata_write(channel->ata, (uint32_t)(port - channel->command.first), size, value);
+}
+
+/* A string at another port than the data register's means nothing: its elements one by one. */
+static void command_in_block(void *context, uint16_t port, unsigned size, void *data, uint32_t count)
+{
+	const struct channel *channel = context;
+
+	if (port == channel->command.first && size > 1) {
+		ata_data_in(channel->ata, data, count * size);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t value = command_in(context, port, size);
+
+		memcpy((uint8_t *)data + i * size, &value, size);
+	}
+}
+
+static void command_out_block(void *context, uint16_t port, unsigned size, const void *data, uint32_t count)
+{
+	const struct channel *channel = context;
+
+	if (port == channel->command.first && size > 1) {
+		ata_data_out(channel->ata, data, count * size);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t value = 0;
+
+		memcpy(&value, (const uint8_t *)data + i * size, size);
+		command_out(context, port, size, value);
+	}
+}
+
+static uint32_t control_in(void *context, uint16_t port, unsigned size)
+{
+	(void)port;
+	return ata_read(((const struct channel *)context)->ata, ATA_CONTROL, size);
+}
+
+static void control_out(void *context, uint16_t port, unsigned size, uint32_t value)
+{
+	(void)port;
+	ata_write(((const struct channel *)context)->ata, ATA_CONTROL, size, value);
+}
+
+static uint32_t bus_master_in(void *context, uint16_t port, unsigned size)
+{
+	const struct channel *channel = context;
+
+	return ata_read(channel->ata, ATA_BUS_MASTER + (uint32_t)(port - channel->bus_master.first), size);
+}
+
+static void bus_master_out(void *context, uint16_t port, unsigned size, uint32_t value)
+{
+	const struct channel *channel = context;
+
+	ata_write(channel->ata, ATA_BUS_MASTER + (uint32_t)(port - channel->bus_master.first), size, value);
+}
+
+/* ---- where the ports are ----------------------------------------------------------------------------------- */
+
+static uint32_t config(const struct controller *controller, uint16_t offset)
+{
+	return pci_read(controller->bus, controller->device, controller->function, offset);
+}
+
+static uint8_t interface_of(const struct controller *controller)
+{
+	return (uint8_t)(config(controller, PCI_INTERFACE & ~3u) >> 8);
+}
+
+/* The first of `ports` ports, aligned as a BAR of that size is; 0 where it is none. */
+static uint16_t bar(const struct controller *controller, unsigned number, unsigned ports)
+{
+	uint32_t value = config(controller, PCI_BAR(number));
+
+	return value & BAR_IO && value < 0x10000 ? (uint16_t)(value & ~(ports - 1)) : 0;
+}
+
+static struct places current_places(const struct controller *controller, unsigned channel)
+{
+	static const struct places compatible[CHANNELS] = {{0x1f0, 0x3f6, 0}, {0x170, 0x376, 0}};
+	uint16_t control = bar(controller, 2 * channel + 1, 4);
+	uint16_t bus_master = controller->has_bus_master ? bar(controller, 4, 2 * BUS_MASTER_PORTS) : 0;
+	struct places places = compatible[channel];
+
+	if (interface_of(controller) & NATIVE(channel)) {
+		places.command = bar(controller, 2 * channel, 8);
+		places.control = control ? control + 2 : 0;
+	}
+	places.bus_master = bus_master ? (uint16_t)(bus_master + channel * BUS_MASTER_PORTS) : 0;
+	return places;
+}
+
+/* A hook that has no port is placed at 0, where it has none. */
+static int place(struct ioport_hook *hook, uint16_t first, unsigned ports)
+{
+	uint16_t last = first ? (uint16_t)(first + ports - 1) : 0;
+
+	return hook->first == first && hook->last == last ? 0 : ioport_place(hook, first ? first : 1, last);
+}
+
+/* A base address that is not set may still be decoded, at 0: nothing is, then. */
+static bool is_whole(const struct controller *controller, struct places places)
+{
+	return places.command && places.control && (places.bus_master || !controller->has_bus_master);
+}
+
+static int place_channel(struct channel *channel, struct places places)
+{
+	return place(&channel->command, places.command, 8) | place(&channel->control, places.control, 1) |
+	       place(&channel->bus_master, places.bus_master, BUS_MASTER_PORTS);
+}
+
+static void moving(void *context)
+{
+	struct controller *controller = context;
+
+	for (unsigned i = 0; i < CHANNELS; i++)
+		controller->channel[i].at = (struct places){0};
+}
+
+/*
+ * Sizing writes all ones, then the address again: both moves are followed. Where the
+ * ports would be another hook's, or are nowhere, the controller does not decode them
+ * until it is moved again.
+ */
+static bool moved(void *context, bool wanted)
+{
+	struct controller *controller = context;
+	struct places places[CHANNELS];
+	int error = 0;
+
+	moving(controller);
+	for (unsigned i = 0; i < CHANNELS; i++)
+		error |= place_channel(&controller->channel[i], (struct places){0});
+	for (unsigned i = 0; i < CHANNELS && wanted; i++) {
+		places[i] = current_places(controller, i);
+		error |= !is_whole(controller, places[i]) || place_channel(&controller->channel[i], places[i]);
+	}
+	for (unsigned i = 0; i < CHANNELS && wanted && !error; i++)
+		controller->channel[i].at = places[i];
+	return !error;
+}
+
+/* ---- start and end -------------------------------------------------------------------------------------------- */
+
+static bool match(const struct boot_info *info)
+{
+	for (uint32_t i = 0; i < info->volumes; i++)
+		if (info->volume[i].controller == BOOT_CONTROLLER_ATA)
+			return true;
+	return false;
+}
+
+/* Finds the controller of a volume, or begins a new one. */
+static struct controller *controller_of(const struct boot_volume *volume)
+{
+	for (uint32_t i = 0; i < controller_count; i++)
+		if (controllers[i].bus == volume->pci_bus && controllers[i].device == volume->pci_device &&
+		    controllers[i].function == volume->pci_function)
+			return &controllers[i];
+	if (controller_count == MAX_CONTROLLERS)
+		return NULL;
+	struct controller *controller = &controllers[controller_count++];
+
+	controller->bus = volume->pci_bus;
+	controller->device = volume->pci_device;
+	controller->function = volume->pci_function;
+	return controller;
+}
+
+static int add_volume(const struct boot_info *info, uint32_t index)
+{
+	const struct boot_volume *volume = &info->volume[index];
+	struct controller *controller = controller_of(volume);
+
+	if (!controller || volume->port >= CHANNELS * ATA_DRIVES)
+		return -1;
+	return disk_add_volume(
+		&controller->channel[volume->port / ATA_DRIVES].map[volume->port % ATA_DRIVES], info, index);
+}
+
+static int add_hooks(struct channel *channel)
+{
+	channel->command = (struct ioport_hook){.name = "ata", .context = channel, .first = 1, .in = command_in,
+		.out = command_out, .in_block = command_in_block, .out_block = command_out_block};
+	channel->control = (struct ioport_hook){
+		.name = "ata", .context = channel, .first = 1, .in = control_in, .out = control_out};
+	channel->bus_master = (struct ioport_hook){
+		.name = "ata", .context = channel, .first = 1, .in = bus_master_in, .out = bus_master_out};
+	return ioport_add(&channel->command) | ioport_add(&channel->control) | ioport_add(&channel->bus_master);
+}
+
+static int start_channel(struct controller *controller, unsigned number)
+{
+	static const char *const names[CHANNELS] = {"ata: primary channel", "ata: secondary channel"};
+	struct channel *channel = &controller->channel[number];
+	struct ata_config config = {
+		.env = &channel->env, .name = names[number], .bus_master = controller->has_bus_master};
+
+	for (unsigned i = 0; i < ATA_DRIVES; i++)
+		config.disk[i] = channel->map[i].count ? &channel->map[i] : NULL;
+	config.arena_bytes = CHANNEL_ARENA;
+	config.arena = memory_take(config.arena_bytes, PAGE);
+	channel->env = (struct ata_env){
+		channel, device_in, device_out, data_in, data_out, disk_guest_ram, disk_bus_address};
+	channel->at = current_places(controller, number);
+	if (!config.arena || !is_whole(controller, channel->at))
+		return -1;
+	channel->ata = ata_init(&config);
+	if (!channel->ata || add_hooks(channel) || place_channel(channel, channel->at))
+		return -1;
+	log_info("ata %x:%x.%x: channel %u at %x, %x, bus master at %x", controller->bus, controller->device,
+		 controller->function, number, channel->at.command, channel->at.control, channel->at.bus_master);
+	return 0;
+}
+
+static int take_over(struct controller *controller)
+{
+	/* Some have their registers in memory too: it stays off. */
+	const struct pci_watch watch = {.bus = controller->bus, .device = controller->device,
+		.function = controller->function, .context = controller, .moved = moved, .moving = moving, .io = true,
+		.command_off = PCI_COMMAND_MEMORY};
+	int error = 0;
+
+	if (!(config(controller, PCI_COMMAND) & PCI_COMMAND_IO))
+		return -1;
+	controller->has_bus_master = config(controller, PCI_BAR(4)) & BAR_IO;
+	for (unsigned i = 0; i < CHANNELS && !error; i++)
+		error = start_channel(controller, i);
+	return error ? error : pci_watch(&watch);
+}
+
+static int init(const struct boot_info *info)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < info->volumes && !error; i++)
+		if (info->volume[i].controller == BOOT_CONTROLLER_ATA)
+			error = add_volume(info, i);
+	for (uint32_t i = 0; i < controller_count && !error; i++)
+		error = take_over(&controllers[i]);
+	return error;
+}
+
+static void quiesce(void)
+{
+	for (uint32_t i = 0; i < controller_count; i++)
+		for (unsigned j = 0; j < CHANNELS; j++)
+			if (controllers[i].channel[j].ata)
+				ata_quiesce(controllers[i].channel[j].ata);
+}
+
+static const struct mediator ata_mediator = {
+	.name = "ata",
+	.match = match,
+	.init = init,
+	.quiesce = quiesce,
+	.shutdown = quiesce,
+};
+REGISTER_MEDIATOR(ata_mediator);
