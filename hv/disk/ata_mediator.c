@@ -19,7 +19,7 @@
 #define MAX_CONTROLLERS 4
 #define CHANNELS        2
 #define PAGE            4096ull
-/* What one channel gets: the longest write of a volume by DMA is a little below its bounce memory. */
+/* What a channel with volumes gets: the longest write by DMA is a little shorter. */
 #define CHANNEL_ARENA (3ull << 20)
 
 #define BUS_MASTER_PORTS 8 /* of each channel, at BAR 4 */
@@ -312,7 +312,7 @@ static int start_channel(struct controller *controller, unsigned number)
 
 	for (unsigned i = 0; i < ATA_DRIVES; i++)
 		config.disk[i] = channel->map[i].count ? &channel->map[i] : NULL;
-	config.arena_bytes = CHANNEL_ARENA;
+	config.arena_bytes = config.disk[0] || config.disk[1] ? CHANNEL_ARENA : (ata_arena_bytes() + PAGE - 1) & ~(PAGE - 1);
 	config.arena = memory_take(config.arena_bytes, PAGE);
 	channel->env = (struct ata_env){
 		channel, device_in, device_out, data_in, data_out, disk_guest_ram, disk_bus_address};

@@ -16,7 +16,7 @@
 #define RAM	       0x200000ull
 #define RAM_BYTES      0x40000ull
 #define OWN_MEMORY     0x10000000ull /* the hypervisor's */
-#define OWN_BYTES      0x400000ull
+#define OWN_BYTES      0x800000ull
 #define ECAM	       0xe0000000ull /* of bus 0 */
 #define DEVICE_PAGE    0xfd000000ull /* registers of a device that nobody hooks, and stay as written */
 #define LAPIC_REGISTERS 0xfee00000ull
