@@ -7,6 +7,7 @@
  */
 #include "storage/ata/internal.h"
 #include "storage/ata_commands/trim.h"
+#include "storage/crypt/wipe.h"
 
 #define FLUSH_READS 1000u
 
@@ -45,8 +46,10 @@ static const char *prepare_write(struct ata *ata, struct cipher_scope *scope)
 		return "a write that is longer than bounce memory";
 	prd_copy_from(ata, ata->bounce, bytes);
 	/* Pins lie in clear sectors. */
-	if (!disk_map_keeps_pins(map, command->lba, command->count, ata->bounce))
+	if (!disk_map_keeps_pins(map, command->lba, command->count, ata->bounce)) {
+		secret_wipe(ata->bounce, bytes);
 		return "it changes the partition table where a protected partition stands";
+	}
 	transform_memory(map, command->lba * map->lba_size, ata->bounce, bytes, true, scope);
 	prd_of_bounce(ata, bytes);
 	return NULL;

@@ -68,7 +68,7 @@ void ata_machine_init(struct ata_machine *m, const struct ata_machine_options *o
 
 	memset(m, 0, sizeof(*m));
 	bus_init(&m->bus, RAM_BYTES, (arena + PAGE - 1) & ~(size_t)(PAGE - 1));
-	m->bus.arena_base = ARENA_BASE;
+	m->bus.arena_base = options->high_arena ? (1ull << 32) - PAGE : ARENA_BASE;
 	m->allocated = FIRST_ALLOCATION;
 	for (unsigned i = 0; i < 4; i++)
 		layout_key(&m->key[i], i);

@@ -20,7 +20,8 @@ struct ata_machine_options {
 	uint64_t sectors;   /* of each disk, a multiple of 64 and at least 1024; 0: 4096 */
 	size_t arena_bytes; /* 0: the least */
 	enum ata_second second;
-	bool stuck; /* the firmware left a drive busy that stays so */
+	bool high_arena; /* at 4 GiB and beyond */
+	bool stuck;      /* the firmware left a drive busy that stays so */
 };
 
 struct ata_machine {

@@ -233,6 +233,35 @@ static void test_scattered(void **state)
 	}
 }
 
+/* Whichever register the guest looks at first, it finds its data decrypted. */
+static void test_where_the_end_is_seen(void **state)
+{
+	static const uint8_t ports[] = {PORT_COMMAND, PORT_CONTROL, PORT_BM_STATUS, PORT_COUNT};
+	struct guest_ata_command c = guest_ata_transfer(false, true, false, 100, 4);
+	struct ata_piece piece;
+	struct fixture f;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(ports); i++) {
+		start(&f, &(struct ata_machine_options){.cipher_a = 4096}, 0, false);
+		piece = (struct ata_piece){(uint32_t)f.buffer, 2048};
+		guest_ata_table(&f.g, &piece, 1);
+		ata_machine_out(&f.m, PORT_BM_PRD, 4, f.g.table);
+		guest_ata_load(&f.g, &c);
+		guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+		guest_ata_bus_master(&f.g, true, true);
+		while (!channel_take_interrupt(&f.m.channel))
+			assert_true(channel_step(&f.m.channel));
+		if (ports[i] == PORT_COUNT)
+			/* It begins the next command at once. */
+			guest_ata_load(&f.g, &c);
+		else
+			guest_ata_in(&f.g, ports[i]);
+		expect_pattern(&f, 100, 4);
+		stop(&f);
+	}
+}
+
 /* The second drive has keys of its own, or is the guest's own and gets what it is given. */
 static void test_second_drive(void **state)
 {
@@ -375,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_multiple),
 		cmocka_unit_test(test_largest),
 		cmocka_unit_test(test_scattered),
+		cmocka_unit_test(test_where_the_end_is_seen),
 		cmocka_unit_test(test_second_drive),
 		cmocka_unit_test(test_packet_drive),
 		cmocka_unit_test(test_absent_drive),

@@ -224,6 +224,7 @@ static void test_pinned(void **state)
 					ata_machine_plain(&f.m, 0, PINNED_LBA, count - 3, plain);
 					assert_memory_equal(plain, f.medium + PINNED_LBA * 512, 512);
 					assert_null(memmem(plain, (count - 3) * 512, "UUUUUUUU", 8));
+					assert_null(memmem(f.m.bus.arena, f.m.bus.arena_bytes, "UUUUUUUU", 8));
 				}
 				fill(&f, count, 0x66);
 				assert_true(write_around_pin(&f, way, count, multiple));
@@ -465,10 +466,16 @@ static void test_quiesce(void **state)
 	(void)state;
 	for (unsigned what = 0; what < 5; what++) {
 		start(&f, false);
+		/* Of clear sectors what was written stays for a while. */
+		fill(&f, 32, 0x44);
+		assert_true(write_around_pin(&f, 0, 32, 0));
+		assert_non_null(memmem(f.m.bus.arena, f.m.bus.arena_bytes, "DDDDDDDD", 8));
+		memcpy(f.medium, f.m.disk[0].medium, SECTORS * 512);
 		begin_half(&f, what);
 		ata_quiesce(f.m.ata);
 		assert_int_equal(f.m.channel.bm_command & BM_RUN, 0);
 		assert_null(memmem(f.m.bus.arena, f.m.bus.arena_bytes, "DDDDDDDD", 8));
+		memset(memory(&f), 0x46, 512);
 		assert_false(guest_ata_write(&f.g, what & 1, false, 10, 1, f.buffer));
 		assert_memory_equal(f.m.disk[0].medium + 10 * 512, f.medium + 10 * 512, 512);
 		stop(&f);
@@ -484,6 +491,9 @@ static void test_start_refused(void **state)
 	assert_null(m.ata);
 	ata_machine_free(&m);
 	ata_machine_init(&m, &(struct ata_machine_options){.arena_bytes = ata_arena_bytes() - 4096});
+	assert_null(m.ata);
+	ata_machine_free(&m);
+	ata_machine_init(&m, &(struct ata_machine_options){.high_arena = true});
 	assert_null(m.ata);
 	ata_machine_free(&m);
 }
