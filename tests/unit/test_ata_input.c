@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a hostile or broken guest does to the ports of a channel: nothing reaches a drive, or memory, that should not. */
-#include "tests/model/guest_ata.h"
+#include "tests/model/ata_fixture.h"
 #include "tests/model/layout.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,62 +9,23 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define BUFFER	(256u * 1024)
 #define SECTORS 4096u
 #define PLAIN	"DDDDDDDD"
 
-struct fixture {
-	struct ata_machine m;
-	struct guest_ata g;
-	uint64_t buffer; /* begins at a 64 KiB boundary */
-	uint8_t *medium; /* as it was at the start */
-};
-
-static void start(struct fixture *f, enum ata_second second)
+static void start(struct ata_fixture *f, enum ata_second second)
 {
-	memset(f, 0, sizeof(*f));
-	ata_machine_init(&f->m, &(struct ata_machine_options){.sectors = SECTORS, .second = second});
-	assert_non_null(f->m.ata);
-	guest_ata_start(&f->g, &f->m, 0, false);
-	f->buffer = ata_machine_ram(&f->m, BUFFER, 65536);
-	memset(ata_machine_pointer(&f->m, f->buffer), 0x44, BUFFER);
-	f->medium = malloc(SECTORS * 512);
-	memcpy(f->medium, f->m.disk[0].medium, SECTORS * 512);
+	assert_true(ata_fixture_start(f, &(struct ata_machine_options){.sectors = SECTORS, .second = second}, false));
+	memset(f->memory, 0x44, ATA_FIXTURE_BUFFER);
 }
 
-static void stop(struct fixture *f)
+static void stop(struct ata_fixture *f)
 {
-	assert_int_equal(f->m.bus.faults, 0);
-	assert_int_equal(f->m.disk[0].dangerous, 0);
-	free(f->medium);
-	ata_machine_free(&f->m);
-}
-
-static uint8_t *memory(struct fixture *f)
-{
-	return ata_machine_pointer(&f->m, f->buffer);
-}
-
-static void expect_medium_unchanged(struct fixture *f)
-{
-	assert_int_equal(memcmp(f->medium, f->m.disk[0].medium, SECTORS * 512), 0);
-}
-
-static void expect_works(struct fixture *f)
-{
-	uint8_t expected[512];
-
-	ata_machine_plain(&f->m, 0, 99, 1, expected);
-	for (int dma = 0; dma < 2; dma++) {
-		memset(memory(f), 0, 512);
-		assert_true(guest_ata_read(&f->g, dma, dma, 99, 1, f->buffer));
-		assert_memory_equal(memory(f), expected, 512);
-	}
-	memset(memory(f), 0x44, 512);
+	assert_true(ata_fixture_works(f));
+	assert_null(ata_fixture_stop(f));
 }
 
 /* A read and a write of 8 sectors with this table are aborted by the drive, which has not seen them. */
-static void expect_table_refused(struct fixture *f, const struct ata_piece *piece, uint32_t pieces)
+static void expect_table_refused(struct ata_fixture *f, const struct ata_piece *piece, uint32_t pieces)
 {
 	for (int write = 0; write < 2; write++) {
 		struct guest_ata_command c = guest_ata_transfer(write, true, write, 100, 8);
@@ -73,12 +34,12 @@ static void expect_table_refused(struct fixture *f, const struct ata_piece *piec
 		assert_int_equal(f->g.error, ATA_ABRT);
 		assert_int_equal(f->m.disk[0].seen[c.opcode], 0);
 	}
-	assert_int_equal(memory(f)[0], 0x44);
+	assert_int_equal(f->memory[0], 0x44);
 }
 
 static void test_prd(void **state)
 {
-	struct fixture f;
+	struct ata_fixture f;
 
 	(void)state;
 	start(&f, SECOND_NOBODY);
@@ -103,8 +64,7 @@ static void test_prd(void **state)
 	bus_name(&f.m.bus, arena);
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		expect_table_refused(&f, bad[i].piece, bad[i].pieces);
-	expect_medium_unchanged(&f);
-	expect_works(&f);
+	assert_true(ata_fixture_unchanged(&f));
 	stop(&f);
 }
 
@@ -114,32 +74,31 @@ static void test_prd_overlap(void **state)
 	struct ata_piece piece[4];
 	struct guest_ata_command c = guest_ata_transfer(false, true, false, 100, 8);
 	uint8_t sector[512];
-	struct fixture f;
+	struct ata_fixture f;
 
 	(void)state;
 	start(&f, SECOND_NOBODY);
 	for (uint32_t i = 0; i < 4; i++)
 		piece[i] = (struct ata_piece){(uint32_t)f.buffer + i * 256, 1024};
 	assert_true(guest_ata_dma(&f.g, &c, true, piece, 4));
-	for (uint32_t i = 1792; i < BUFFER; i++)
-		assert_int_equal(memory(&f)[i], 0x44);
+	for (uint32_t i = 1792; i < ATA_FIXTURE_BUFFER; i++)
+		assert_int_equal(f.memory[i], 0x44);
 	/* Written, each region is what it holds. */
 	for (uint32_t i = 0; i < 4096; i++)
-		memory(&f)[i] = (uint8_t)(i * 3 + (i >> 8));
+		f.memory[i] = (uint8_t)(i * 3 + (i >> 8));
 	c.opcode = 0xca;
 	assert_true(guest_ata_dma(&f.g, &c, false, piece, 4));
 	for (uint32_t i = 0; i < 8; i++) {
 		ata_machine_plain(&f.m, 0, 100 + i, 1, sector);
-		assert_memory_equal(sector, memory(&f) + i / 2 * 256 + i % 2 * 512, 512);
+		assert_memory_equal(sector, f.memory + i / 2 * 256 + i % 2 * 512, 512);
 	}
-	expect_works(&f);
 	stop(&f);
 }
 
 /* A table that has no end before the next 64 KiB boundary, or is not in memory. */
 static void test_prd_table(void **state)
 {
-	struct fixture f;
+	struct ata_fixture f;
 
 	(void)state;
 	start(&f, SECOND_NOBODY);
@@ -186,17 +145,16 @@ static void test_prd_table(void **state)
 
 	ata_machine_plain(&f.m, 0, 131, 1, sector);
 	for (uint32_t i = 0; i < 256; i++)
-		assert_memory_equal(memory(&f) + 4 * (31 * 256 + i), sector + 2 * i, 2);
+		assert_memory_equal(f.memory + 4 * (31 * 256 + i), sector + 2 * i, 2);
 	f.g.table = own;
-	expect_medium_unchanged(&f);
-	expect_works(&f);
+	assert_true(ata_fixture_unchanged(&f));
 	stop(&f);
 }
 
 /* What the guest changes after it has started the bus master is not looked at any more. */
 static void test_changed_later(void **state)
 {
-	struct fixture f;
+	struct ata_fixture f;
 
 	(void)state;
 	start(&f, SECOND_NOBODY);
@@ -205,7 +163,7 @@ static void test_changed_later(void **state)
 		struct ata_piece piece = {(uint32_t)f.buffer, 4096};
 		struct ata_piece other = {(uint32_t)f.m.bus.arena_base, 4096};
 
-		memset(memory(&f), 0x44, 4096);
+		memset(f.memory, 0x44, 4096);
 		guest_ata_table(&f.g, &piece, 1);
 		ata_machine_out(&f.m, PORT_BM_PRD, 4, f.g.table);
 		guest_ata_load(&f.g, &c);
@@ -214,7 +172,7 @@ static void test_changed_later(void **state)
 		guest_ata_table(&f.g, &other, 1);
 		ata_machine_out(&f.m, PORT_BM_PRD, 4, f.g.table + 64);
 		if (write)
-			memset(memory(&f), 0x45, 4096);
+			memset(f.memory, 0x45, 4096);
 		assert_true(guest_ata_wait(&f.g));
 		guest_ata_bus_master(&f.g, !write, false);
 	}
@@ -223,7 +181,6 @@ static void test_changed_later(void **state)
 	ata_machine_plain(&f.m, 0, 100, 8, plain);
 	for (unsigned i = 0; i < 4096; i++)
 		assert_int_equal(plain[i], 0x44);
-	expect_works(&f);
 	stop(&f);
 }
 
@@ -231,7 +188,7 @@ static void test_changed_later(void **state)
 static void test_start_without_command(void **state)
 {
 	struct ata_piece piece = {(uint32_t)0, 4096};
-	struct fixture f;
+	struct ata_fixture f;
 
 	(void)state;
 	start(&f, SECOND_PACKET);
@@ -254,7 +211,7 @@ static void test_start_without_command(void **state)
 	assert_true(guest_ata_wait(&f.g));
 	guest_ata_bus_master(&f.g, true, true);
 	assert_int_equal(f.m.channel.bm_command & BM_RUN, 0);
-	ata_machine_ins(&f.m, memory(&f) + 4096, 512);
+	ata_machine_ins(&f.m, f.memory + 4096, 512);
 	guest_ata_bus_master(&f.g, true, false);
 	/* Nor for a command to the packet drive whose table is bad. */
 	f.g.drive = 1;
@@ -275,8 +232,7 @@ static void test_start_without_command(void **state)
 	guest_ata_load(&f.g, &c);
 	guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
 	assert_true(guest_ata_wait(&f.g));
-	assert_memory_equal(memory(&f) + 8192, memory(&f) + 4096, 512);
-	expect_works(&f);
+	assert_memory_equal(f.memory + 8192, f.memory + 4096, 512);
 	stop(&f);
 }
 
@@ -284,7 +240,7 @@ static void test_start_without_command(void **state)
 static void test_data_without_request(void **state)
 {
 	static const uint8_t opcodes[] = {0x20, 0x30, 0xc8, 0xca, 0xe7, 0xec};
-	struct fixture f;
+	struct ata_fixture f;
 	uint8_t junk[1024];
 
 	(void)state;
@@ -314,8 +270,7 @@ static void test_data_without_request(void **state)
 		f.m.channel.stuck = false;
 		assert_true(guest_ata_reset(&f.g));
 	}
-	expect_medium_unchanged(&f);
-	expect_works(&f);
+	assert_true(ata_fixture_unchanged(&f));
 	stop(&f);
 }
 
@@ -325,7 +280,7 @@ static void test_wrong_way(void **state)
 	struct guest_ata_command read = guest_ata_transfer(false, false, false, 100, 1);
 	struct guest_ata_command write = guest_ata_transfer(true, false, false, 100, 1);
 	uint8_t data[2048], plain[512];
-	struct fixture f;
+	struct ata_fixture f;
 
 	(void)state;
 	start(&f, SECOND_NOBODY);
@@ -339,7 +294,7 @@ static void test_wrong_way(void **state)
 	ata_machine_ins(&f.m, data, 2048);
 	assert_int_equal(data[510], 0xff); /* behind the rest of the sector */
 	assert_int_equal(data[2047], 0xff);
-	expect_medium_unchanged(&f);
+	assert_true(ata_fixture_unchanged(&f));
 
 	memset(data, 0x44, sizeof(data));
 	guest_ata_load(&f.g, &write);
@@ -352,14 +307,13 @@ static void test_wrong_way(void **state)
 	ata_machine_plain(&f.m, 0, 100, 1, plain);
 	assert_memory_equal(plain, data, 512);
 	assert_memory_equal(f.m.disk[0].medium + 101 * 512, f.medium + 101 * 512, 512);
-	expect_works(&f);
 	stop(&f);
 }
 
 /* Registers while something goes on: the command stays what it was. */
 static void test_registers_while_busy(void **state)
 {
-	struct fixture f;
+	struct ata_fixture f;
 
 	(void)state;
 	for (unsigned what = 0; what < 4; what++) {
@@ -370,7 +324,7 @@ static void test_registers_while_busy(void **state)
 		start(&f, SECOND_PLAIN);
 		piece = (struct ata_piece){(uint32_t)f.buffer, 1024};
 		memset(data, 0x43, sizeof(data));
-		memset(memory(&f), 0x43, 1024);
+		memset(f.memory, 0x43, 1024);
 		guest_ata_table(&f.g, &piece, 1);
 		ata_machine_out(&f.m, PORT_BM_PRD, 4, f.g.table);
 		guest_ata_load(&f.g, &c);
@@ -399,14 +353,13 @@ static void test_registers_while_busy(void **state)
 			ata_machine_ins(&f.m, data + 100, 412);
 			assert_true(guest_ata_wait(&f.g));
 			ata_machine_ins(&f.m, data + 512, 512);
-			memcpy(memory(&f), data, 1024);
+			memcpy(f.memory, data, 1024);
 		}
 		if (what)
 			assert_true(guest_ata_wait(&f.g));
 		ata_machine_plain(&f.m, 0, 100, 2, plain);
-		assert_memory_equal(plain, memory(&f), 1024);
+		assert_memory_equal(plain, f.memory, 1024);
 		guest_ata_bus_master(&f.g, false, false);
-		expect_works(&f);
 		stop(&f);
 	}
 }
@@ -416,7 +369,7 @@ static void test_two_drives(void **state)
 {
 	struct guest_ata_command c = guest_ata_transfer(true, false, false, 100, 2);
 	uint8_t data[1024];
-	struct fixture f;
+	struct ata_fixture f;
 
 	(void)state;
 	start(&f, SECOND_PLAIN);
@@ -445,14 +398,13 @@ static void test_two_drives(void **state)
 	guest_ata_bus_master(&f.g, true, true);
 	assert_int_equal(f.m.channel.bm_command & BM_RUN, 0);
 	guest_ata_bus_master(&f.g, true, false);
-	expect_works(&f);
 	stop(&f);
 }
 
 /* Accesses wider than a register, at every port and beyond the last. */
 static void test_widths(void **state)
 {
-	struct fixture f;
+	struct ata_fixture f;
 
 	(void)state;
 	start(&f, SECOND_NOBODY);
@@ -460,11 +412,11 @@ static void test_widths(void **state)
 	assert_int_equal(ata_machine_in(&f.m, PORT_COUNT, 2), 0x6401);
 	ata_machine_out(&f.m, PORT_LBA_MID, 4, 0x20e00000);
 	assert_true(guest_ata_wait(&f.g));
-	ata_machine_ins(&f.m, memory(&f), 512);
+	ata_machine_ins(&f.m, f.memory, 512);
 	uint8_t sector[512];
 
 	ata_machine_plain(&f.m, 0, 100, 1, sector);
-	assert_memory_equal(memory(&f), sector, 512);
+	assert_memory_equal(f.memory, sector, 512);
 	for (unsigned port = 0; port < 0x20; port++)
 		for (unsigned size = 1; size <= 4; size *= 2)
 			ata_machine_in(&f.m, port, size);
@@ -473,8 +425,7 @@ static void test_widths(void **state)
 	for (unsigned port = 9; port < 0x10; port++)
 		ata_machine_out(&f.m, port, 1, 0xff);
 	ata_machine_out(&f.m, 0x18, 4, UINT32_MAX);
-	expect_medium_unchanged(&f);
-	expect_works(&f);
+	assert_true(ata_fixture_unchanged(&f));
 	stop(&f);
 }
 

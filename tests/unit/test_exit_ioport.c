@@ -402,7 +402,7 @@ MACHINE_TEST(test_block_not)
 	cpus[0].vmcb->cr0 &= ~(CR0_PG | CR0_PE);
 	cpus[0].vmcb->efer &= ~(EFER_LMA | EFER_LME);
 	cpus[0].vmcb->cs.attributes = 0x9b;
-	cpus[0].vmcb->es.base = LOW_RAM;
+	cpus[0].vmcb->es.base = LOW_RAM + 16;
 	vcpu->rip = LOW_RAM + 0x2000;
 	vcpu->gpr[7] = 0xfffc;
 	vcpu->gpr[1] = 4;
@@ -413,8 +413,8 @@ MACHINE_TEST(test_block_not)
 		memcpy((void *)(LOW_RAM + 0x2000), code, sizeof(code));
 		cpu_exit(&cpus[0], VMEXIT_IOIO, STREAM << 16 | 2 << 4 | 4 | REP | 1, vcpu->rip + 2);
 	}
-	expect_stream(LOW_RAM + 0xfffc, 4);
-	assert_int_equal(*(uint8_t *)LOW_RAM, 28);
+	expect_stream(LOW_RAM + 0x1000c, 4);
+	assert_int_equal(*(uint8_t *)(LOW_RAM + 16), 28);
 	assert_int_equal(vcpu->gpr[7], 4);
 }
 
