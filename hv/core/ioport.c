@@ -181,7 +181,7 @@ static uint32_t string_block(struct vcpu *vcpu, const struct string *string, con
 	uint64_t page = (PAGE - linear % PAGE) / size;
 	uint64_t index = (string->mask - (*string->index & string->mask)) / size;
 
-	if (!vcpu->exit.io.repeat || vcpu->rflags & (RFLAGS_DF | RFLAGS_TF) || backend->debugged(vcpu) || !hook ||
+	if (!vcpu->exit.io.repeat || vcpu->rflags & RFLAGS_DF || backend->debugged(vcpu) || !hook ||
 	    !hook->in_block || !takes_whole(hook, vcpu->exit.io.port, size))
 		return 0;
 	most = page < most ? page : most;
