@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define PCI_CLASS_RAID 0x0104
+#define PCI_CLASS_IDE  0x0101
 #define PCI_CLASS_SATA 0x0106
 #define PCI_CLASS_NVME 0x010802 /* with its interface, I/O controller */
 
@@ -95,9 +96,9 @@ static const char *foreign_controller(const char *directory, int *found)
 	if (*found || !class)
 		return NULL;
 	*found = 1;
-	if (class >> 8 == PCI_CLASS_SATA || class == PCI_CLASS_NVME)
+	if (class >> 8 == PCI_CLASS_IDE || class >> 8 == PCI_CLASS_SATA || class == PCI_CLASS_NVME)
 		return NULL;
-	return "is on neither an AHCI (SATA) nor an NVMe controller, the only kinds that are unlocked at boot";
+	return "is on neither an AHCI (SATA), an IDE nor an NVMe controller, the only kinds that are unlocked at boot";
 }
 
 /*
