@@ -53,7 +53,7 @@ struct ata *ata_init(const struct ata_config *config)
 		bus_master_stop(ata);
 		ata->guest_prd = ata->env->in(ata->env->context, ATA_BM_PRD);
 	}
-	if (!wait_not_busy(ata, &status) && status != STATUS_NOBODY) {
+	if (!wait_while(ata, STATUS_BSY, &status) && status != STATUS_NOBODY) {
 		log_error("%s: the drive stays busy; it cannot be taken over", ata->name);
 		return NULL;
 	}
@@ -174,7 +174,7 @@ void ata_quiesce(struct ata *ata)
 
 	port_lock(&ata->lock);
 	/* A write that the drive has begun is let end: its sectors stay whole. */
-	if (!ata->dead && ata->flow == FLOW_DMA && !wait_not_busy(ata, &status))
+	if (!ata->dead && ata->flow == FLOW_DMA && !wait_while(ata, STATUS_BSY | STATUS_DRQ, &status))
 		log_warning("%s: drive %u does not end its command", ata->name, ata->busy);
 	if (!ata->dead)
 		command_forget(ata);

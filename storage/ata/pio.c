@@ -137,7 +137,7 @@ static void write_block(struct ata *ata, struct cipher_scope *scope)
 	command_issue(ata, &fis);
 	ata->flow = FLOW_GATHERED;
 	/* No interrupt tells of the first block of a write. */
-	if (!wait_not_busy(ata, &status))
+	if (!wait_while(ata, STATUS_BSY, &status))
 		log_warning("%s: drive %u does not ask for the data of a write", ata->name, ata->busy);
 	else if (asks(status))
 		give_block(ata, scope);

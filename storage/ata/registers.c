@@ -4,11 +4,11 @@
 
 #define WAIT_READS 2000000u /* a microsecond or so each */
 
-bool wait_not_busy(const struct ata *ata, uint8_t *status)
+bool wait_while(const struct ata *ata, uint8_t bits, uint8_t *status)
 {
 	for (uint32_t i = 0; i < WAIT_READS; i++) {
 		*status = device_in(ata, ATA_CONTROL);
-		if (!(*status & STATUS_BSY))
+		if (!(*status & bits))
 			return true;
 	}
 	return false;

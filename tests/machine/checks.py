@@ -9,7 +9,7 @@ import subprocess
 import gpt
 import setups
 import stock
-from qemu import Disk, Machine
+from qemu import FIRMWARE, Disk, Machine
 
 MARKER = "UNDERSEAL-PLAINTEXT-MARKER-"
 
@@ -32,13 +32,13 @@ def verify(machine, device, lba_bytes=512):
 			f"--output=/tmp/{name}.log || {{ tail -30 /tmp/{name}.log; false; }}", 60)
 
 
-def fio_then_judge(name, sector_bytes, cpus, kernel_options="", **place):
+def fio_then_judge(name, sector_bytes, cpus, kernel_options="", firmware=FIRMWARE, **place):
 	"""What fio has written and verified beneath is what stock tools decrypt, and stands nowhere in clear. `place` says
 	where the disk is, as of Disk."""
 	path = setups.data_disk(name, 96, sector_bytes, lba_bytes=place.get("lba_bytes", 512))
 	disk = Disk(path, **place)
 	node = disk.node(1)
-	with setups.quick(name, [disk], cpus=cpus, kernel_options=kernel_options) as machine:
+	with setups.quick(name, [disk], cpus=cpus, kernel_options=kernel_options, firmware=firmware) as machine:
 		verify(machine, node, disk.lba_bytes)
 		machine.run(f"yes {MARKER}{name} | dd of={node} bs=64k seek=1488 count=32 iflag=fullblock conv=fsync")
 		machine.run("echo 3 >/proc/sys/vm/drop_caches")

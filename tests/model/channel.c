@@ -84,7 +84,7 @@ static uint8_t read_status(struct channel *ch, bool acknowledges)
 	if (acknowledges)
 		d->pending = false;
 	channel_update_line(ch);
-	if (status & ST_BSY && ++ch->looks > PATIENCE)
+	if ((status & ST_BSY || d->phase == PHASE_DMA) && ++ch->looks > PATIENCE)
 		channel_step(ch);
 	return status;
 }

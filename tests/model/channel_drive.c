@@ -48,6 +48,13 @@ static void begin_block(struct channel_drive *d, bool interrupt)
 	d->pending |= interrupt;
 }
 
+/* Either of BSY and DRQ is set meanwhile; here DRQ in a disk, BSY in a packet drive. */
+static void begin_dma(struct channel_drive *d)
+{
+	d->phase = PHASE_DMA;
+	d->status = IDLE_STATUS | (d->disk ? ST_DRQ : ST_BSY);
+}
+
 /* The registers that a command leaves: where it ended. */
 static void leave_registers(struct channel_drive *d)
 {
@@ -150,7 +157,7 @@ static void packet_command(struct channel_drive *d)
 		channel_packet_pattern(lba + i, d->data + i * 2048);
 	d->at = 0;
 	if (d->command.features & 1)
-		d->phase = PHASE_DMA;
+		begin_dma(d);
 	else
 		begin_block(d, true);
 }
@@ -187,7 +194,7 @@ static void given(struct channel *ch, struct channel_drive *d)
 	else if (d->plan.pio)
 		begin_block(d, d->plan.direction == ATA_IN);
 	else
-		d->phase = PHASE_DMA;
+		begin_dma(d);
 }
 
 static bool dma(struct channel *ch, struct channel_drive *d)

@@ -53,13 +53,18 @@ static bool wait_interrupt(struct guest_ata *g)
 	return false;
 }
 
-/* Alternate Status until the drive is not busy. */
-static bool poll(struct guest_ata *g)
+/* Alternate Status until none of the bits is set. */
+static bool poll_while(struct guest_ata *g, uint8_t bits)
 {
 	for (int i = 0; i < LOOKS; i++)
-		if (!(guest_ata_in(g, PORT_CONTROL) & ST_BSY))
+		if (!(guest_ata_in(g, PORT_CONTROL) & bits))
 			return true;
 	return false;
+}
+
+static bool poll(struct guest_ata *g)
+{
+	return poll_while(g, ST_BSY);
 }
 
 static void take_status(struct guest_ata *g)
@@ -182,7 +187,7 @@ bool guest_ata_dma(struct guest_ata *g, const struct guest_ata_command *c, bool 
 	if (g->prd_late)
 		ata_machine_out(g->m, PORT_BM_PRD, 4, g->table);
 	guest_ata_bus_master(g, in, true);
-	if (!(g->polls ? poll(g) : wait_interrupt(g)))
+	if (!(g->polls ? poll_while(g, ST_BSY | ST_DRQ) : wait_interrupt(g)))
 		return false;
 	g->bm_status = guest_ata_in(g, PORT_BM_STATUS);
 	guest_ata_bus_master(g, in, false);

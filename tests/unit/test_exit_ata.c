@@ -72,8 +72,9 @@ static bool is_control(uint16_t port)
 
 	guest_in(0, port + 1, 1);
 	assert_int_equal(platform.port_reads, reads + 1);
-	guest_out(0, port, 1, 0x02);
-	return platform_port_writes(port, 1, 0x02) == 1;
+	/* A reset has the mediator look at the bus master before it goes to the device. */
+	guest_out(0, port, 1, 0x04);
+	return platform_port_writes(port, 1, 0x04) == 1 && platform.port_reads > reads + 1;
 }
 
 MACHINE_TEST(test_compatible)
