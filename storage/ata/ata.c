@@ -65,6 +65,8 @@ static uint8_t read_byte(struct ata *ata, uint32_t port, struct cipher_scope *sc
 {
 	uint8_t value;
 
+	if (is_lent(ata, port))
+		loan_end(ata);
 	switch (port) {
 	case ATA_COMMAND:
 	case ATA_CONTROL:
@@ -87,6 +89,8 @@ static void write_byte(struct ata *ata, uint32_t port, uint8_t value, struct cip
 {
 	uint32_t shift = 8 * (port - ATA_BM_PRD);
 
+	if (is_lent(ata, port))
+		loan_end(ata);
 	switch (port) {
 	case ATA_COMMAND:
 		command_write(ata, value, scope);
@@ -101,9 +105,10 @@ static void write_byte(struct ata *ata, uint32_t port, uint8_t value, struct cip
 		device_out(ata, port, value);
 		return;
 	}
-	if (port >= ATA_BM_PRD)
+	if (port >= ATA_BM_PRD) {
 		ata->guest_prd = (ata->guest_prd & ~(0xffu << shift)) | (uint32_t)value << shift;
-	else if (port < ATA_COMMAND)
+		ata->prd_fresh = true;
+	} else if (port < ATA_COMMAND)
 		register_write(ata, port, value, scope);
 }
 
@@ -120,6 +125,7 @@ uint32_t ata_read(struct ata *ata, uint32_t port, unsigned size)
 
 	port_lock(&ata->lock);
 	if (port == ATA_DATA) {
+		loan_end(ata);
 		pio_in(ata, (uint8_t *)&value, size == 4 ? 4 : 2, &scope);
 		value = size == 1 ? value & 0xff : value;
 	} else {
@@ -137,6 +143,7 @@ void ata_write(struct ata *ata, uint32_t port, unsigned size, uint32_t value)
 
 	port_lock(&ata->lock);
 	if (port == ATA_DATA) {
+		loan_end(ata);
 		value = size == 1 ? value & 0xff : value;
 		pio_out(ata, (const uint8_t *)&value, size == 4 ? 4 : 2, &scope);
 	} else {
@@ -153,6 +160,7 @@ void ata_data_in(struct ata *ata, void *to, uint32_t bytes)
 	struct cipher_scope scope = {.saved = false};
 
 	port_lock(&ata->lock);
+	loan_end(ata);
 	pio_in(ata, to, bytes, &scope);
 	cipher_end(&scope);
 	port_unlock(&ata->lock);
@@ -163,6 +171,7 @@ void ata_data_out(struct ata *ata, const void *from, uint32_t bytes)
 	struct cipher_scope scope = {.saved = false};
 
 	port_lock(&ata->lock);
+	loan_end(ata);
 	pio_out(ata, from, bytes, &scope);
 	cipher_end(&scope);
 	port_unlock(&ata->lock);
@@ -173,6 +182,7 @@ void ata_quiesce(struct ata *ata)
 	uint8_t status;
 
 	port_lock(&ata->lock);
+	loan_end(ata);
 	/* A write that the drive has begun is let end: its sectors stay whole. */
 	if (!ata->dead && ata->flow == FLOW_DMA && !wait_while(ata, STATUS_BSY | STATUS_DRQ, &status))
 		log_warning("%s: drive %u does not end its command", ata->name, ata->busy);

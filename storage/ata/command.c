@@ -124,7 +124,9 @@ static void begin_plain(struct ata *ata)
 static void begin(struct ata *ata, struct cipher_scope *scope)
 {
 	const struct command *command = &ata->command;
+	bool may_be_early = ata->by_dma && ata->prd_fresh && ata->env->lend;
 
+	ata->by_dma = ata->prd_fresh = false;
 	ata->moved = 0;
 	ata->total = (uint64_t)command->count * map_of(ata)->lba_size;
 	if (command->class == COMMAND_IDENTIFY)
@@ -141,6 +143,8 @@ static void begin(struct ata *ata, struct cipher_scope *scope)
 		/* The other way round than the specification has it, but some do. */
 		if (ata->guest_bus_master & BM_START)
 			dma_begin(ata, scope);
+		else if (may_be_early)
+			dma_begin_early(ata, scope);
 		break;
 	case NO_DATA:
 	case BY_QUEUE:
@@ -171,6 +175,7 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 		     ata->busy == selected(ata);
 	const char *why;
 
+	loan_end(ata);
 	if (ata->dead || (!reset && (!is_idle(ata, scope) || !select_drive(ata))))
 		return;
 	command_forget(ata);
@@ -179,6 +184,7 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 	ata->statistics.commands++;
 	if (!map_of(ata)) {
 		ata->flow = FLOW_PASS;
+		ata->prd_fresh = false;
 		device_out(ata, ATA_COMMAND, opcode);
 		settle_time(ata);
 		if (opcode == COMMAND_DIAGNOSTIC)

@@ -27,9 +27,14 @@ static void bus_master_start(struct ata *ata, uint8_t direction)
 	device_out(ata, ATA_BM_COMMAND, direction | BM_START);
 }
 
-static void give_table(struct ata *ata)
+uint32_t table_address(const struct ata *ata)
 {
-	device_out(ata, ATA_BM_PRD, (uint32_t)ata->env->bus_address(ata->env->context, ata->table));
+	return (uint32_t)ata->env->bus_address(ata->env->context, ata->table);
+}
+
+void give_table(const struct ata *ata)
+{
+	device_out(ata, ATA_BM_PRD, table_address(ata));
 }
 
 /* Through bounce memory: ciphertext, and what is looked at before it is written. */
@@ -83,19 +88,50 @@ static const char *prepare(struct ata *ata, struct cipher_scope *scope)
 	return ata->command.class == COMMAND_WRITE ? prepare_write(ata, scope) : NULL;
 }
 
-void dma_begin(struct ata *ata, struct cipher_scope *scope)
+/* False: the command was refused. */
+static bool give_command(struct ata *ata, struct cipher_scope *scope)
 {
-	bool write = ata->command.class == COMMAND_WRITE || ata->command.class == COMMAND_TRIM;
 	const char *why = prepare(ata, scope);
 
+	ata->prd_fresh = false;
 	if (why) {
 		command_refuse(ata, why);
-		return;
+		return false;
 	}
 	give_table(ata);
 	command_issue(ata, &ata->fis);
-	bus_master_start(ata, write ? 0 : BM_TO_MEMORY);
 	ata->flow = FLOW_DMA;
+	return true;
+}
+
+static uint8_t direction_of(const struct ata *ata)
+{
+	return ata->command.class == COMMAND_WRITE || ata->command.class == COMMAND_TRIM ? 0 : BM_TO_MEMORY;
+}
+
+void dma_begin(struct ata *ata, struct cipher_scope *scope)
+{
+	ata->early = false;
+	if (give_command(ata, scope))
+		bus_master_start(ata, direction_of(ata));
+}
+
+/*
+ * A driver that keeps to the specification's order has its table and its data in
+ * memory before Command. One that starts the engine the wrong way spoils what it
+ * moves: not where bytes are pinned.
+ */
+void dma_begin_early(struct ata *ata, struct cipher_scope *scope)
+{
+	const struct command *command = &ata->command;
+
+	if (command->class != COMMAND_READ && command->class != COMMAND_WRITE)
+		return;
+	if (command->class == COMMAND_WRITE && disk_map_pinned(map_of(ata), command->lba, command->count))
+		return;
+	ata->early = give_command(ata, scope);
+	if (ata->early)
+		loan_of_start(ata);
 }
 
 /*
@@ -120,6 +156,7 @@ void dma_end(struct ata *ata, uint8_t status, struct cipher_scope *scope)
 	ata->flow = FLOW_NONE;
 	if (status & (STATUS_ERR | STATUS_DF))
 		return;
+	ata->by_dma = true;
 	if (command->class == COMMAND_WRITE)
 		ata->statistics.bytes_written += ata->total;
 	if (command->class != COMMAND_READ)
@@ -136,6 +173,7 @@ static void pass_start(struct ata *ata, uint8_t direction)
 	uint64_t bytes;
 	const char *why = prd_load(ata, &bytes);
 
+	ata->prd_fresh = false;
 	if (why) {
 		if (ata->statistics.refused++ < 64)
 			log_info("%s: drive %u: DMA refused: %s", ata->name, ata->busy, why);
@@ -156,6 +194,8 @@ void bus_master_write(struct ata *ata, uint8_t value, struct cipher_scope *scope
 		bus_master_stop(ata);
 	else if (starts && ata->flow == FLOW_DMA_HELD)
 		dma_begin(ata, scope);
+	else if (starts && ata->flow == FLOW_DMA && ata->early)
+		bus_master_start(ata, direction_of(ata));
 	else if (starts && ata->flow == FLOW_PASS && ata->busy == selected(ata))
 		pass_start(ata, value & BM_TO_MEMORY);
 }

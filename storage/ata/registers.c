@@ -42,7 +42,7 @@ static void settle_multiple(struct drive *drive, uint8_t status)
 /* The drive is not busy: what that says of the command in flight. */
 static void settle(struct ata *ata, uint8_t status, struct cipher_scope *scope)
 {
-	struct drive *drive = &ata->drive[selected(ata)];
+	struct drive *drive = &ata->drive[ata->busy];
 	bool failed = status & (STATUS_ERR | STATUS_DF);
 
 	if (drive->multiple_asked)
@@ -89,6 +89,8 @@ void register_write(struct ata *ata, enum ata_port port, uint8_t value, struct c
 		ata->latest[port] = value;
 	}
 	device_out(ata, port, value);
+	if (port == ATA_FEATURES)
+		loan_begin(ata);
 }
 
 void forget_settings(struct ata *ata)
@@ -102,7 +104,11 @@ void forget_settings(struct ata *ata)
 
 void control_write(struct ata *ata, uint8_t value)
 {
+	ata->control = value & ~(CONTROL_SRST | CONTROL_HOB);
+	ata->control_known = true;
 	if (value & CONTROL_SRST) {
+		loan_end(ata);
+		ata->by_dma = false;
 		command_forget(ata);
 		forget_settings(ata);
 	}

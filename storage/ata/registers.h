@@ -18,6 +18,7 @@
 #define DEVICE_DEV 0x10u
 
 #define CONTROL_SRST 0x04u
+#define CONTROL_HOB  0x80u
 
 #define COMMAND_DEVICE_RESET 0x08u
 #define COMMAND_DIAGNOSTIC   0x90u

@@ -20,6 +20,7 @@ struct ata_machine_options {
 	uint64_t sectors;   /* of each disk, a multiple of 64 and at least 1024; 0: 4096 */
 	size_t arena_bytes; /* 0: the least */
 	enum ata_second second;
+	bool lends;      /* ports are lent to CPUs */
 	bool high_arena; /* at 4 GiB and beyond */
 	bool stuck;      /* the firmware left a drive busy that stays so */
 };
@@ -32,6 +33,9 @@ struct ata_machine {
 	struct xts_key key[4];
 	struct ata_env env;
 	struct ata *ata;
+	unsigned cpu; /* the one whose accesses these are */
+	unsigned lent_to;
+	uint32_t lent; /* groups of ports */
 	uint64_t exits;
 	uint64_t allocated; /* guest RAM given out by ata_machine_ram() */
 };

@@ -10,7 +10,7 @@
 
 static void start(struct ata_fixture *f)
 {
-	assert_true(ata_fixture_start(f, &(struct ata_machine_options){.cipher_a = 4096}, false));
+	assert_true(ata_fixture_start(f, &(struct ata_machine_options){.cipher_a = 4096, .lends = true}, false));
 }
 
 /* By PIO each access of a port is one exit, and none is added: a string is one access, whatever its length. */
@@ -54,11 +54,71 @@ static void test_device_accesses(void **state)
 	assert_null(ata_fixture_stop(&f));
 }
 
+/* A command by DMA, access by access as Linux makes it (libata-sff.c). */
+static void linux_dma(struct ata_fixture *f, bool write, bool wide, uint64_t lba, uint32_t count)
+{
+	struct guest_ata_command c = guest_ata_transfer(write, true, wide, lba, count);
+	struct ata_piece piece = {(uint32_t)f->buffer, count * 512};
+	struct guest_ata *g = &f->g;
+
+	guest_ata_table(g, &piece, 1);
+	guest_ata_load(g, &c);
+	assert_int_equal(guest_ata_in(g, PORT_COMMAND) & (ST_BSY | ST_DRQ), 0);
+	ata_machine_out(g->m, PORT_BM_PRD, 4, g->table);
+	guest_ata_in(g, PORT_BM_COMMAND);
+	guest_ata_bus_master(g, !write, false);
+	guest_ata_out(g, PORT_COMMAND, c.opcode);
+	guest_ata_in(g, PORT_CONTROL);
+	assert_int_equal(guest_ata_in(g, PORT_BM_COMMAND), write ? 0 : BM_READS);
+	guest_ata_bus_master(g, !write, true);
+	while (!channel_take_interrupt(&f->m.channel))
+		assert_true(channel_step(&f->m.channel));
+	assert_int_equal(guest_ata_in(g, PORT_BM_STATUS) & (BM_INTR | BM_ERROR), BM_INTR);
+	guest_ata_in(g, PORT_BM_COMMAND);
+	guest_ata_bus_master(g, !write, false);
+	guest_ata_in(g, PORT_CONTROL);
+	guest_ata_in(g, PORT_CONTROL);
+	assert_int_equal(guest_ata_in(g, PORT_COMMAND), ST_DRDY | ST_DSC);
+	guest_ata_out(g, PORT_BM_STATUS, guest_ata_in(g, PORT_BM_STATUS));
+}
+
+/* At most 8 exits a command, from the second on; on another CPU the first costs more. */
+static void test_dma(void **state)
+{
+	struct ata_fixture f;
+
+	(void)state;
+	start(&f);
+	linux_dma(&f, false, false, 99, 1);
+	for (unsigned way = 0; way < 4; way++)
+		for (unsigned i = 0; i < 4; i++) {
+			uint64_t before = f.m.exits;
+
+			for (uint32_t at = 0; at < 64 * 512; at++)
+				f.memory[at] = (uint8_t)random();
+			linux_dma(&f, way & 1, way & 2, 100 + 64 * i, 64);
+			if (!i)
+				printf("%s of %s bits by DMA: %lu exits\n", way & 1 ? "write" : "read",
+					way & 2 ? "48" : "28", f.m.exits - before);
+			assert_true(f.m.exits - before <= 8);
+			assert_true(ata_fixture_holds(&f, 100 + 64 * i, 64, f.memory));
+		}
+	f.m.cpu = 1;
+	linux_dma(&f, false, false, 99, 64);
+	assert_true(ata_fixture_holds(&f, 99, 64, f.memory));
+	uint64_t before = f.m.exits;
+
+	linux_dma(&f, false, false, 99, 64);
+	assert_true(f.m.exits - before <= 8);
+	assert_null(ata_fixture_stop(&f));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pio),
 		cmocka_unit_test(test_device_accesses),
+		cmocka_unit_test(test_dma),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
