@@ -60,8 +60,7 @@ void command_issue(struct ata *ata, const struct fis_h2d *fis)
 	};
 
 	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		if (ata->command.address != ADDRESS_28)
-			device_out(ata, values[i].port, values[i].before);
+		device_out(ata, values[i].port, values[i].before);
 		device_out(ata, values[i].port, values[i].latest);
 	}
 	device_out(ata, ATA_DEVICE, fis->device);
@@ -121,12 +120,11 @@ static void begin_plain(struct ata *ata)
 		forget_settings(ata);
 }
 
-static void begin(struct ata *ata, struct cipher_scope *scope)
+/* `early`: the guest has named its PRD table already. */
+static void begin(struct ata *ata, bool early, struct cipher_scope *scope)
 {
 	const struct command *command = &ata->command;
-	bool may_be_early = ata->by_dma && ata->prd_fresh && ata->env->lend;
 
-	ata->by_dma = ata->prd_fresh = false;
 	ata->moved = 0;
 	ata->total = (uint64_t)command->count * map_of(ata)->lba_size;
 	if (command->class == COMMAND_IDENTIFY)
@@ -143,7 +141,7 @@ static void begin(struct ata *ata, struct cipher_scope *scope)
 		/* The other way round than the specification has it, but some do. */
 		if (ata->guest_bus_master & BM_START)
 			dma_begin(ata, scope);
-		else if (may_be_early)
+		else if (early)
 			dma_begin_early(ata, scope);
 		break;
 	case NO_DATA:
@@ -171,9 +169,9 @@ static bool select_drive(struct ata *ata)
 void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 {
 	/* DEVICE RESET is for packet drives that hang: the one command that a busy drive takes. */
-	bool reset = opcode == COMMAND_DEVICE_RESET && !ata->drive[selected(ata)].map && ata->flow == FLOW_PASS &&
-		     ata->busy == selected(ata);
+	bool reset = opcode == COMMAND_DEVICE_RESET && !ata->drive[selected(ata)].map;
 	const char *why;
+	bool early;
 
 	loan_end(ata);
 	if (ata->dead || (!reset && (!is_idle(ata, scope) || !select_drive(ata))))
@@ -182,9 +180,10 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 	ata->busy = selected(ata);
 	ata->drive[ata->busy].multiple_asked = 0;
 	ata->statistics.commands++;
+	early = ata->by_dma && ata->prd_fresh && ata->env->lend;
+	ata->by_dma = ata->prd_fresh = false;
 	if (!map_of(ata)) {
 		ata->flow = FLOW_PASS;
-		ata->prd_fresh = false;
 		device_out(ata, ATA_COMMAND, opcode);
 		settle_time(ata);
 		if (opcode == COMMAND_DIAGNOSTIC)
@@ -197,5 +196,5 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 	if (why)
 		command_refuse(ata, why);
 	else
-		begin(ata, scope);
+		begin(ata, early, scope);
 }

@@ -17,10 +17,10 @@ static bool asks(uint8_t status)
 	return (status & (STATUS_BSY | STATUS_DRQ)) == STATUS_DRQ && status != STATUS_NOBODY_IDLE;
 }
 
-/* The drive of the command in flight wants to move data. */
+/* The drive of the command in flight wants to move data: no other can be selected meanwhile. */
 static bool is_asked_for(const struct ata *ata)
 {
-	return ata->busy == selected(ata) && asks(device_in(ata, ATA_CONTROL));
+	return asks(device_in(ata, ATA_CONTROL));
 }
 
 static uint64_t place_on_disk(const struct ata *ata)

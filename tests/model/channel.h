@@ -83,6 +83,7 @@ struct channel {
 	bool line;   /* INTRQ as the host sees it */
 	bool edge;   /* it has risen and the interrupt was not taken: channel_take_interrupt() */
 	bool stuck;  /* no step is made */
+	bool no_hob; /* earlier values of registers cannot be read */
 	bool any_direction; /* the guest may start the bus master the wrong way */
 	unsigned looks; /* at a busy Status in a row */
 	uint64_t reads, writes; /* of registers by its driver */

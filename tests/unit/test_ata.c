@@ -167,6 +167,25 @@ static void test_largest(void **state)
 	stop(&f);
 }
 
+/* What does not fit bounce memory is refused whole; a read needs none. */
+static void test_too_long(void **state)
+{
+	struct ata_piece piece[32];
+	struct guest_ata_command c = guest_ata_transfer(true, true, true, 100, 4096);
+	struct ata_fixture f;
+
+	(void)state;
+	start(&f, &(struct ata_machine_options){.sectors = 8192}, 0, false);
+	for (uint32_t i = 0; i < 32; i++)
+		piece[i] = (struct ata_piece){(uint32_t)f.buffer + i % 16 * 65536, 65536};
+	assert_false(guest_ata_dma(&f.g, &c, false, piece, 32));
+	assert_int_equal(f.g.error, ATA_ABRT);
+	assert_true(ata_fixture_unchanged(&f));
+	c.opcode = 0x25;
+	assert_true(guest_ata_dma(&f.g, &c, true, piece, 32));
+	stop(&f);
+}
+
 /* Cipher sectors in pieces that end anywhere. */
 static void test_scattered(void **state)
 {
@@ -370,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_ciphertext),
 		cmocka_unit_test(test_multiple),
 		cmocka_unit_test(test_largest),
+		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_scattered),
 		cmocka_unit_test(test_where_the_end_is_seen),
 		cmocka_unit_test(test_second_drive),

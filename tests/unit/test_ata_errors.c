@@ -203,10 +203,21 @@ static void test_pinned_unknown_block(void **state)
 	/* A block size that the drive refuses is none. */
 	assert_false(guest_ata_plain(&f.g, &(struct guest_ata_command){.opcode = 0xc6, .count = 3}));
 	assert_false(write_around_pin(&f, 1, 32, 16));
+	assert_int_equal(f.g.error, ATA_ABRT);
+	assert_true(ata_fixture_unchanged(&f));
 	assert_true(guest_ata_plain(&f.g, &(struct guest_ata_command){.opcode = 0xc6, .count = 16}));
 	assert_true(write_around_pin(&f, 1, 32, 16));
+	memcpy(f.medium, f.m.disk[0].medium, SECTORS * 512);
+	memset(f.memory, 0x67, 512);
+	/* Both kinds of reset forget it. */
 	assert_true(guest_ata_reset(&f.g));
 	assert_false(write_around_pin(&f, 1, 32, 16));
+	assert_int_equal(f.g.error, ATA_ABRT);
+	assert_true(guest_ata_plain(&f.g, &(struct guest_ata_command){.opcode = 0xc6, .count = 16}));
+	assert_true(guest_ata_plain(&f.g, &(struct guest_ata_command){.opcode = 0x90}));
+	assert_false(write_around_pin(&f, 1, 32, 16));
+	assert_int_equal(f.g.error, ATA_ABRT);
+	assert_true(ata_fixture_unchanged(&f));
 	stop(&f);
 }
 
@@ -289,8 +300,44 @@ static void test_media_error(void **state)
 		assert_int_equal(f.g.error, ATA_IDNF);
 	}
 	assert_true(ata_fixture_unchanged(&f));
+	/* In the second block of a gathered write. */
+	f.m.disk[0].bad_lba = PINNED_LBA - 2;
+	fill(&f, 8, 0x31);
+	assert_false(write_around_pin(&f, 1, 8, 0));
+	assert_int_equal(f.g.error, ATA_UNC);
+	assert_true(ata_fixture_holds(&f, PINNED_LBA - 2, 4, f.medium + (PINNED_LBA - 2) * 512));
 	assert_true(ata_fixture_works(&f));
 	stop(&f);
+}
+
+/*
+ * A gathered block's end by interrupt: whichever Status the guest looks at first, it
+ * is asked for the next block, and a read of Status itself acknowledges.
+ */
+static void test_gathered_status(void **state)
+{
+	struct guest_ata_command c = guest_ata_transfer(true, false, false, PINNED_LBA - 3, 2);
+	struct ata_fixture f;
+
+	(void)state;
+	for (unsigned first = 0; first < 2; first++) {
+		start(&f, false);
+		guest_ata_load(&f.g, &c);
+		guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+		assert_int_equal(guest_ata_in(&f.g, PORT_COMMAND) & (ST_BSY | ST_DRQ), ST_DRQ);
+		ata_machine_outs(&f.m, f.memory, 512);
+		while (!channel_take_interrupt(&f.m.channel))
+			assert_true(channel_step(&f.m.channel));
+		if (first)
+			assert_int_equal(guest_ata_in(&f.g, PORT_CONTROL) & (ST_BSY | ST_DRQ), ST_DRQ);
+		assert_true(f.m.channel.line);
+		assert_int_equal(guest_ata_in(&f.g, PORT_COMMAND) & (ST_BSY | ST_DRQ), ST_DRQ);
+		assert_false(f.m.channel.line);
+		ata_machine_outs(&f.m, f.memory + 512, 512);
+		assert_true(guest_ata_wait(&f.g));
+		assert_true(ata_fixture_holds(&f, PINNED_LBA - 3, 2, f.memory));
+		stop(&f);
+	}
 }
 
 /* Flushes reach the drive, in their place. */
@@ -317,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_identify),
 		cmocka_unit_test(test_media_error),
+		cmocka_unit_test(test_gathered_status),
 		cmocka_unit_test(test_flush),
 	};
 

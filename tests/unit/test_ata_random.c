@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Random commands through the ATA mediator against a plain array: both drives, every
- * opcode that moves sectors, scattered memory, polling and interrupts, failures, and
- * resets at any point. The seed is printed; SEED sets it.
+ * opcode that moves sectors, scattered memory, polling and interrupts, resets at any
+ * point, with and without ports that are lent. The seed is printed; SEED sets it.
  */
 #include "tests/model/guest_ata.h"
 #include <setjmp.h>
@@ -241,7 +241,7 @@ static void random_world(const struct ata_machine_options *options)
 	struct world *w = calloc(1, sizeof(*w));
 
 	begin(w, options);
-	for (int i = 0; i < 1500; i++) {
+	for (int i = 0; i < 600; i++) {
 		struct side *side = &w->side[below(2)];
 
 		if (!below(20)) {
@@ -249,6 +249,9 @@ static void random_world(const struct ata_machine_options *options)
 			w->side[0].g.polls = w->side[1].g.polls = side->g.polls;
 			guest_ata_out(&side->g, PORT_CONTROL, side->g.polls ? CTL_NIEN : 0);
 		}
+		/* The driver goes to another CPU now and then. */
+		if (!below(5))
+			w->m.cpu = below(2);
 		guest_ata_select(&side->g);
 		if (!below(30))
 			set_multiple(side);
@@ -275,8 +278,12 @@ static void test_random(void **state)
 	(void)state;
 	printf("seed %u\n", seed);
 	srandom(seed);
-	for (unsigned i = 0; i < 4; i++)
-		random_world(&options[i]);
+	for (unsigned i = 0; i < 8; i++) {
+		struct ata_machine_options each = options[i % 4];
+
+		each.lends = i >= 4;
+		random_world(&each);
+	}
 }
 
 int main(void)
