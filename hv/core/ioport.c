@@ -6,6 +6,7 @@
 #include "hv/core/retire.h"
 #include "hv/core/shootdown.h"
 #include "storage/port.h"
+#include <string.h>
 
 #define MAX_HOOKS      32
 #define BLOCKS_AN_EXIT 128
@@ -59,6 +60,26 @@ int ioport_place(struct ioport_hook *hook, uint16_t first, uint16_t last)
 		backend->trap_port(first, last);
 	npt_shootdown();
 	return 0;
+}
+
+static void pass(const struct ioport_loan *loan, bool passes)
+{
+	for (unsigned i = 0; i < loan->count; i++)
+		backend->pass_port(loan->to, loan->range[i].first, loan->range[i].last, passes);
+}
+
+void ioport_lend(struct ioport_loan *loan, const struct ioport_range *range, unsigned count)
+{
+	struct vcpu *vcpu = this_vcpu();
+
+	pass(loan, false);
+	/* This CPU's own map is in force at its next entry. */
+	if (loan->count && loan->to != vcpu)
+		npt_shootdown();
+	loan->to = vcpu;
+	loan->count = count;
+	memcpy(loan->range, range, count * sizeof(*range));
+	pass(loan, true);
 }
 
 /* The hook that any byte of the access belongs to. */

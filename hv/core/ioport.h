@@ -38,6 +38,22 @@ int ioport_add(const struct ioport_hook *hook);
  */
 int ioport_place(struct ioport_hook *hook, uint16_t first, uint16_t last);
 
+/* Ports of hooks that the accesses of one CPU reach past them. All zeroes: none. */
+#define IOPORT_LOAN_RANGES 4
+struct ioport_loan {
+	struct vcpu *to; /* NULL: nobody */
+	unsigned count;
+	struct ioport_range {
+		uint16_t first, last;
+	} range[IOPORT_LOAN_RANGES];
+};
+
+/*
+ * From its return on the calling CPU reaches these ports without an exit, and nobody
+ * those of the loan before. The caller sees to it that a loan changes once at a time.
+ */
+void ioport_lend(struct ioport_loan *loan, const struct ioport_range *range, unsigned count);
+
 /* Handles EXIT_IO. */
 void ioport_exit(struct vcpu *vcpu);
 

@@ -37,6 +37,7 @@ struct channel {
 	struct disk_map map[ATA_DRIVES];
 	struct places at;
 	struct ioport_hook command, control, bus_master;
+	struct ioport_loan loan;
 };
 
 static struct controller {
@@ -92,6 +93,25 @@ static void data_out(void *context, const void *from, uint32_t words)
 
 	if (place)
 		port_out_words(place, from, words);
+}
+
+/* The mediator's lock is held: one loan changes at a time. */
+static void lend(void *context, uint32_t groups)
+{
+	struct channel *channel = context;
+	struct ioport_range range[IOPORT_LOAN_RANGES];
+	unsigned count = 0;
+	uint16_t command = channel->at.command, bus_master = channel->at.bus_master;
+
+	if (groups & ATA_LEND_REGISTERS && command)
+		range[count++] = (struct ioport_range){command + ATA_COUNT, command + ATA_DEVICE};
+	if (groups & ATA_LEND_BUS_MASTER && bus_master) {
+		range[count++] = (struct ioport_range){bus_master, bus_master};
+		range[count++] = (struct ioport_range){bus_master + 2, bus_master + 2};
+	}
+	if (groups & ATA_LEND_PRD && bus_master)
+		range[count++] = (struct ioport_range){bus_master + 4, bus_master + 7};
+	ioport_lend(&channel->loan, range, count);
 }
 
 /* ---- the guest's accesses ---------------------------------------------------------------------------------- */
@@ -315,7 +335,7 @@ static int start_channel(struct controller *controller, unsigned number)
 	config.arena_bytes = config.disk[0] || config.disk[1] ? CHANNEL_ARENA : (ata_arena_bytes() + PAGE - 1) & ~(PAGE - 1);
 	config.arena = memory_take(config.arena_bytes, PAGE);
 	channel->env = (struct ata_env){
-		channel, device_in, device_out, data_in, data_out, disk_guest_ram, disk_bus_address};
+		channel, device_in, device_out, data_in, data_out, disk_guest_ram, disk_bus_address, lend};
 	channel->at = current_places(controller, number);
 	if (!config.arena || !is_whole(controller, channel->at))
 		return -1;

@@ -10,6 +10,7 @@
 struct svm_state {
 	struct vmcb vmcb;
 	uint8_t host_save[4096]; /* VM_HSAVE_PA */
+	uint8_t iopm[3 * 4096];  /* this CPU's: svm_iopm, less what is passed */
 	bool stepping; /* and what there was before svm_step(): */
 	uint64_t step_dr6, step_rip;
 	bool step_by_guest;
@@ -23,7 +24,7 @@ struct svm_state {
  */
 #define SVM_EXCEPTIONS (1u << EXCEPTION_DB | 1u << EXCEPTION_AC)
 
-/* Permission maps (APM 15.10, 15.11), shared by all CPUs. */
+/* Permission maps (APM 15.10, 15.11): of ports what each CPU's begins as, of MSRs shared. */
 extern uint8_t svm_iopm[3 * 4096];
 extern uint8_t svm_msrpm[2 * 4096];
 
@@ -64,6 +65,7 @@ void svm_exception(struct vcpu *vcpu);
 
 /* permission.c */
 void svm_trap_port(uint16_t first, uint16_t last);
+void svm_pass_port(struct vcpu *vcpu, uint16_t first, uint16_t last, bool passes);
 void svm_trap_msr(uint32_t index, bool read, bool write);
 
 static inline struct vmcb *vmcb_of(struct vcpu *vcpu)

@@ -84,7 +84,6 @@ static const char *prepare(struct ata *ata, struct cipher_scope *scope)
 		return prepare_trim(ata, given);
 	if (given < ata->total)
 		return "a PRD table shorter than the transfer";
-	prd_cut(ata, ata->total);
 	return ata->command.class == COMMAND_WRITE ? prepare_write(ata, scope) : NULL;
 }
 
@@ -196,6 +195,6 @@ void bus_master_write(struct ata *ata, uint8_t value, struct cipher_scope *scope
 		dma_begin(ata, scope);
 	else if (starts && ata->flow == FLOW_DMA && ata->early)
 		bus_master_start(ata, direction_of(ata));
-	else if (starts && ata->flow == FLOW_PASS && ata->busy == selected(ata))
+	else if (starts && ata->flow == FLOW_PASS)
 		pass_start(ata, value & BM_TO_MEMORY);
 }

@@ -153,8 +153,6 @@ bool is_lent(const struct ata *ata, uint32_t port);
 /* prd.c: the guest's table becomes ours. */
 /* Reads the guest's table into ours, checked. NULL and the bytes it covers, or what is wrong with it. */
 const char *prd_load(struct ata *ata, uint64_t *bytes);
-/* Ends the table after `bytes`, which it covers. */
-void prd_cut(struct ata *ata, uint64_t bytes);
 /* Copies the first `bytes` of the memory that the table names. */
 void prd_copy_from(const struct ata *ata, uint8_t *to, uint32_t bytes);
 /* Makes a table of bounce memory. */

@@ -48,21 +48,6 @@ const char *prd_load(struct ata *ata, uint64_t *bytes)
 	return "a PRD table that crosses 64 KiB";
 }
 
-void prd_cut(struct ata *ata, uint64_t bytes)
-{
-	for (uint32_t i = 0; i < ata->entries; i++) {
-		struct prd *prd = &ata->table[i];
-
-		if (PRD_SIZE(prd) < bytes) {
-			bytes -= PRD_SIZE(prd);
-			continue;
-		}
-		prd->bytes = (uint16_t)bytes;
-		prd->flags = PRD_END;
-		ata->entries = i + 1;
-	}
-}
-
 void prd_copy_from(const struct ata *ata, uint8_t *to, uint32_t bytes)
 {
 	for (const struct prd *prd = ata->table; bytes; prd++) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "hv/core/backend.h"
 #include "hv/core/ioport.h"
 #include "tests/core/machine.h"
 
@@ -433,6 +434,72 @@ MACHINE_TEST(test_block_fault)
 	assert_int_equal(stream.at, 16);
 }
 
+/* ---- ports that are lent to a CPU --------------------------------------------------------------------------- */
+
+static struct ioport_loan loan;
+static unsigned asked; /* how often the hook was */
+static unsigned lends; /* ranges that the next access has it lend */
+
+static uint32_t lending_in(void *context, uint16_t port, unsigned size)
+{
+	static const struct ioport_range range[] = {{STREAM + 2, STREAM + 4}, {STREAM + 6, STREAM + 6}};
+
+	(void)context;
+	(void)port;
+	(void)size;
+	asked++;
+	if (lends)
+		ioport_lend(&loan, range, lends - 1);
+	lends = 0;
+	return 0x77;
+}
+
+/* Whether this CPU's accesses of these eight ports go past the hook, a bit for each. */
+static unsigned past(unsigned cpu)
+{
+	unsigned bits = 0;
+
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned before = asked;
+
+		guest_in(cpu, (uint16_t)(STREAM + i), 1);
+		bits |= asked == before ? 1u << i : 0;
+	}
+	return bits;
+}
+
+MACHINE_TEST(test_lent)
+{
+	static const struct ioport_hook hook = {.name = "lends", .first = STREAM, .last = STREAM + 7, .in = lending_in};
+	const struct machine machine = {.cpus = 2};
+
+	assert_int_equal(machine_start(&machine), 0);
+	assert_int_equal(ioport_add(&hook), 0);
+	assert_int_equal(past(0) | past(1), 0);
+	lends = 3;
+	guest_in(1, STREAM, 1);
+	assert_int_equal(past(0), 0);
+	assert_int_equal(past(1), 0x5c);
+	/* A wider access that reaches a port beside them exits. */
+	unsigned before = asked;
+
+	guest_in(1, STREAM + 4, 2);
+	assert_int_not_equal(asked, before);
+	/* To another CPU, and less. */
+	lends = 2;
+	guest_in(0, STREAM, 1);
+	assert_int_equal(past(0), 0x1c);
+	assert_int_equal(past(1), 0);
+	lends = 1;
+	guest_in(1, STREAM, 1);
+	assert_int_equal(past(0) | past(1), 0);
+	/* What is trapped anew is trapped on every CPU. */
+	lends = 3;
+	guest_in(1, STREAM, 1);
+	backend->trap_port(STREAM, STREAM + 3);
+	assert_int_equal(past(1), 0x50);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +516,7 @@ int main(void)
 		cmocka_unit_test(test_block_bounded),
 		cmocka_unit_test(test_block_not),
 		cmocka_unit_test(test_block_fault),
+		cmocka_unit_test(test_lent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
