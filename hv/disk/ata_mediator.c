@@ -2,48 +2,36 @@
 /*
  * The ATA mediator in its place: finds the controllers on ports (PCI class 0101h)
  * that carry protected disks, follows the ports of their channels, and lends
- * storage/ata its surroundings. Each channel is in compatibility mode, with the ports
- * that are as old as the PC, or in native mode, with those of BAR 0 to 3; the bus
- * master is at BAR 4. PCI IDE Controller Specification 1.0. Both channels are
- * mediated, for they share the bus master. A controller without a protected disk is
- * not touched.
+ * storage/ata its surroundings. Both channels are mediated, for they share the bus
+ * master. A controller without a protected disk is not touched.
  */
 #include "hv/core/ioport.h"
 #include "hv/core/log.h"
 #include "hv/core/mediator.h"
 #include "hv/core/memory.h"
+#include "hv/disk/ata_places.h"
 #include "hv/disk/volumes.h"
 #include "hv/x86/instructions.h"
 #include "storage/ata/ata.h"
 
 #define MAX_CONTROLLERS 4
-#define CHANNELS        2
 #define PAGE            4096ull
 /* What a channel with volumes gets: the longest write by DMA is a little shorter. */
 #define CHANNEL_ARENA (3ull << 20)
 
-#define BUS_MASTER_PORTS 8 /* of each channel, at BAR 4 */
-#define BAR_IO           1u
-#define NATIVE(channel)  (1u << 2 * (channel)) /* of the programming interface */
-
-/* Where the ports of a channel begin; 0 where they cannot be reached. */
-struct places {
-	uint16_t command, control, bus_master;
-};
 
 struct channel {
 	struct ata *ata;
 	struct ata_env env;
 	struct disk_map map[ATA_DRIVES];
-	struct places at;
+	struct ata_places at;
 	struct ioport_hook command, control, bus_master;
 	struct ioport_loan loan;
 };
 
 static struct controller {
-	uint8_t bus, device, function;
-	bool has_bus_master;
-	struct channel channel[CHANNELS];
+	struct ata_function function;
+	struct channel channel[ATA_CHANNELS];
 } controllers[MAX_CONTROLLERS];
 static uint32_t controller_count;
 
@@ -190,39 +178,6 @@ static void bus_master_out(void *context, uint16_t port, unsigned size, uint32_t
 
 /* ---- where the ports are ----------------------------------------------------------------------------------- */
 
-static uint32_t config(const struct controller *controller, uint16_t offset)
-{
-	return pci_read(controller->bus, controller->device, controller->function, offset);
-}
-
-static uint8_t interface_of(const struct controller *controller)
-{
-	return (uint8_t)(config(controller, PCI_INTERFACE & ~3u) >> 8);
-}
-
-/* The first of `ports` ports, aligned as a BAR of that size is; 0 where it is none. */
-static uint16_t bar(const struct controller *controller, unsigned number, unsigned ports)
-{
-	uint32_t value = config(controller, PCI_BAR(number));
-
-	return value & BAR_IO && value < 0x10000 ? (uint16_t)(value & ~(ports - 1)) : 0;
-}
-
-static struct places current_places(const struct controller *controller, unsigned channel)
-{
-	static const struct places compatible[CHANNELS] = {{0x1f0, 0x3f6, 0}, {0x170, 0x376, 0}};
-	uint16_t control = bar(controller, 2 * channel + 1, 4);
-	uint16_t bus_master = controller->has_bus_master ? bar(controller, 4, 2 * BUS_MASTER_PORTS) : 0;
-	struct places places = compatible[channel];
-
-	if (interface_of(controller) & NATIVE(channel)) {
-		places.command = bar(controller, 2 * channel, 8);
-		places.control = control ? control + 2 : 0;
-	}
-	places.bus_master = bus_master ? (uint16_t)(bus_master + channel * BUS_MASTER_PORTS) : 0;
-	return places;
-}
-
 /* A hook that has no port is placed at 0, where it has none. */
 static int place(struct ioport_hook *hook, uint16_t first, unsigned ports)
 {
@@ -231,24 +186,18 @@ static int place(struct ioport_hook *hook, uint16_t first, unsigned ports)
 	return hook->first == first && hook->last == last ? 0 : ioport_place(hook, first ? first : 1, last);
 }
 
-/* A base address that is not set may still be decoded, at 0: nothing is, then. */
-static bool is_whole(const struct controller *controller, struct places places)
-{
-	return places.command && places.control && (places.bus_master || !controller->has_bus_master);
-}
-
-static int place_channel(struct channel *channel, struct places places)
+static int place_channel(struct channel *channel, struct ata_places places)
 {
 	return place(&channel->command, places.command, 8) | place(&channel->control, places.control, 1) |
-	       place(&channel->bus_master, places.bus_master, BUS_MASTER_PORTS);
+	       place(&channel->bus_master, places.bus_master, ATA_BUS_MASTER_PORTS);
 }
 
 static void moving(void *context)
 {
 	struct controller *controller = context;
 
-	for (unsigned i = 0; i < CHANNELS; i++)
-		controller->channel[i].at = (struct places){0};
+	for (unsigned i = 0; i < ATA_CHANNELS; i++)
+		controller->channel[i].at = (struct ata_places){0};
 }
 
 /*
@@ -259,17 +208,17 @@ static void moving(void *context)
 static bool moved(void *context, bool wanted)
 {
 	struct controller *controller = context;
-	struct places places[CHANNELS];
+	struct ata_places places[ATA_CHANNELS];
 	int error = 0;
 
 	moving(controller);
-	for (unsigned i = 0; i < CHANNELS; i++)
-		error |= place_channel(&controller->channel[i], (struct places){0});
-	for (unsigned i = 0; i < CHANNELS && wanted; i++) {
-		places[i] = current_places(controller, i);
-		error |= !is_whole(controller, places[i]) || place_channel(&controller->channel[i], places[i]);
+	for (unsigned i = 0; i < ATA_CHANNELS; i++)
+		error |= place_channel(&controller->channel[i], (struct ata_places){0});
+	for (unsigned i = 0; i < ATA_CHANNELS && wanted; i++) {
+		places[i] = ata_current_places(&controller->function, i);
+		error |= !ata_places_whole(&controller->function, places[i]) || place_channel(&controller->channel[i], places[i]);
 	}
-	for (unsigned i = 0; i < CHANNELS && wanted && !error; i++)
+	for (unsigned i = 0; i < ATA_CHANNELS && wanted && !error; i++)
 		controller->channel[i].at = places[i];
 	return !error;
 }
@@ -284,20 +233,23 @@ static bool match(const struct boot_info *info)
 	return false;
 }
 
+static bool is_same(const struct ata_function *function, const struct boot_volume *volume)
+{
+	return function->bus == volume->pci_bus && function->device == volume->pci_device &&
+	       function->function == volume->pci_function;
+}
+
 /* Finds the controller of a volume, or begins a new one. */
 static struct controller *controller_of(const struct boot_volume *volume)
 {
 	for (uint32_t i = 0; i < controller_count; i++)
-		if (controllers[i].bus == volume->pci_bus && controllers[i].device == volume->pci_device &&
-		    controllers[i].function == volume->pci_function)
+		if (is_same(&controllers[i].function, volume))
 			return &controllers[i];
 	if (controller_count == MAX_CONTROLLERS)
 		return NULL;
 	struct controller *controller = &controllers[controller_count++];
 
-	controller->bus = volume->pci_bus;
-	controller->device = volume->pci_device;
-	controller->function = volume->pci_function;
+	controller->function = (struct ata_function){volume->pci_bus, volume->pci_device, volume->pci_function, false};
 	return controller;
 }
 
@@ -306,7 +258,7 @@ static int add_volume(const struct boot_info *info, uint32_t index)
 	const struct boot_volume *volume = &info->volume[index];
 	struct controller *controller = controller_of(volume);
 
-	if (!controller || volume->port >= CHANNELS * ATA_DRIVES)
+	if (!controller || volume->port >= ATA_CHANNELS * ATA_DRIVES)
 		return -1;
 	return disk_add_volume(
 		&controller->channel[volume->port / ATA_DRIVES].map[volume->port % ATA_DRIVES], info, index);
@@ -325,10 +277,10 @@ static int add_hooks(struct channel *channel)
 
 static int start_channel(struct controller *controller, unsigned number)
 {
-	static const char *const names[CHANNELS] = {"ata: primary channel", "ata: secondary channel"};
+	static const char *const names[ATA_CHANNELS] = {"ata: primary channel", "ata: secondary channel"};
 	struct channel *channel = &controller->channel[number];
 	struct ata_config config = {
-		.env = &channel->env, .name = names[number], .bus_master = controller->has_bus_master};
+		.env = &channel->env, .name = names[number], .bus_master = controller->function.has_bus_master};
 
 	for (unsigned i = 0; i < ATA_DRIVES; i++)
 		config.disk[i] = channel->map[i].count ? &channel->map[i] : NULL;
@@ -336,29 +288,29 @@ static int start_channel(struct controller *controller, unsigned number)
 	config.arena = memory_take(config.arena_bytes, PAGE);
 	channel->env = (struct ata_env){
 		channel, device_in, device_out, data_in, data_out, disk_guest_ram, disk_bus_address, lend};
-	channel->at = current_places(controller, number);
-	if (!config.arena || !is_whole(controller, channel->at))
+	channel->at = ata_current_places(&controller->function, number);
+	if (!config.arena || !ata_places_whole(&controller->function, channel->at))
 		return -1;
 	channel->ata = ata_init(&config);
 	if (!channel->ata || add_hooks(channel) || place_channel(channel, channel->at))
 		return -1;
-	log_info("ata %x:%x.%x: channel %u at %x, %x, bus master at %x", controller->bus, controller->device,
-		 controller->function, number, channel->at.command, channel->at.control, channel->at.bus_master);
+	log_info("ata %x:%x.%x: channel %u at %x, %x, bus master at %x", controller->function.bus,
+		 controller->function.device, controller->function.function, number, channel->at.command, channel->at.control, channel->at.bus_master);
 	return 0;
 }
 
 static int take_over(struct controller *controller)
 {
 	/* Some have their registers in memory too: it stays off. */
-	const struct pci_watch watch = {.bus = controller->bus, .device = controller->device,
-		.function = controller->function, .context = controller, .moved = moved, .moving = moving, .io = true,
+	const struct ata_function *function = &controller->function;
+	const struct pci_watch watch = {.bus = function->bus, .device = function->device,
+		.function = function->function, .context = controller, .moved = moved, .moving = moving, .io = true,
 		.command_off = PCI_COMMAND_MEMORY};
 	int error = 0;
 
-	if (!(config(controller, PCI_COMMAND) & PCI_COMMAND_IO))
+	if (!ata_function_init(&controller->function))
 		return -1;
-	controller->has_bus_master = config(controller, PCI_BAR(4)) & BAR_IO;
-	for (unsigned i = 0; i < CHANNELS && !error; i++)
+	for (unsigned i = 0; i < ATA_CHANNELS && !error; i++)
 		error = start_channel(controller, i);
 	return error ? error : pci_watch(&watch);
 }
@@ -378,7 +330,7 @@ static int init(const struct boot_info *info)
 static void quiesce(void)
 {
 	for (uint32_t i = 0; i < controller_count; i++)
-		for (unsigned j = 0; j < CHANNELS; j++)
+		for (unsigned j = 0; j < ATA_CHANNELS; j++)
 			if (controllers[i].channel[j].ata)
 				ata_quiesce(controllers[i].channel[j].ata);
 }

@@ -53,7 +53,7 @@ struct ata *ata_init(const struct ata_config *config)
 		bus_master_stop(ata);
 		ata->guest_prd = ata->env->in(ata->env->context, ATA_BM_PRD);
 	}
-	if (!wait_while(ata, STATUS_BSY, &status) && status != STATUS_NOBODY) {
+	if (!wait_while(ata, STATUS_BSY, &status)) {
 		log_error("%s: the drive stays busy; it cannot be taken over", ata->name);
 		return NULL;
 	}

@@ -108,7 +108,7 @@ void register_write(struct ata *ata, enum ata_port port, uint8_t value, struct c
 void control_write(struct ata *ata, uint8_t value);
 /* Both drives forget what they were told: drive 0 is selected. */
 void forget_settings(struct ata *ata);
-/* Looks at the drive until none of these bits of its status is set; false when that does not come. */
+/* Looks at the drive until none of these bits of its status is set, or nobody is there; false when that does not come. */
 bool wait_while(const struct ata *ata, uint8_t bits, uint8_t *status);
 
 /* command.c */

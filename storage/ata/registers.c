@@ -4,19 +4,19 @@
 
 #define WAIT_READS 2000000u /* a microsecond or so each */
 
+static bool is_nobody(uint8_t status)
+{
+	return status == STATUS_NOBODY || status == STATUS_NOBODY_IDLE;
+}
+
 bool wait_while(const struct ata *ata, uint8_t bits, uint8_t *status)
 {
 	for (uint32_t i = 0; i < WAIT_READS; i++) {
 		*status = device_in(ata, ATA_CONTROL);
-		if (!(*status & bits))
+		if (is_nobody(*status) || !(*status & bits))
 			return true;
 	}
 	return false;
-}
-
-static bool is_nobody(uint8_t status)
-{
-	return status == STATUS_NOBODY || status == STATUS_NOBODY_IDLE;
 }
 
 /*

@@ -161,6 +161,14 @@ static void test_start_refused(void **state)
 	ata_machine_init(&m, &(struct ata_machine_options){.arena_bytes = ata_arena_bytes() - 4096});
 	assert_null(m.ata);
 	ata_machine_free(&m);
+	/* An empty channel is no busy drive, and is not waited for. */
+	ata_machine_init(&m, &(struct ata_machine_options){.second = SECOND_NOBODY});
+	m.channel.drive[0] = (struct channel_drive){0};
+	m.channel.reads = 0;
+	assert_non_null(ata_init(&(struct ata_config){
+		.env = &m.env, .name = "ata", .arena = m.bus.arena, .arena_bytes = m.bus.arena_bytes}));
+	assert_true(m.channel.reads < 10);
+	ata_machine_free(&m);
 	ata_machine_init(&m, &(struct ata_machine_options){.high_arena = true});
 	assert_null(m.ata);
 	ata_machine_free(&m);
