@@ -48,7 +48,6 @@ void loan_begin(struct ata *ata)
 		return;
 	/* Another CPU had them. */
 	loan_end(ata);
-	give_table(ata);
 	ata->lent = ATA_LEND_REGISTERS | ATA_LEND_BUS_MASTER | ATA_LEND_PRD;
 	ata->env->lend(ata->env->context, ata->lent);
 }

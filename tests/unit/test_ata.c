@@ -175,7 +175,7 @@ static void test_too_long(void **state)
 	struct ata_fixture f;
 
 	(void)state;
-	start(&f, &(struct ata_machine_options){.sectors = 8192}, 0, false);
+	start(&f, &(struct ata_machine_options){.sectors = 16384}, 0, false);
 	for (uint32_t i = 0; i < 32; i++)
 		piece[i] = (struct ata_piece){(uint32_t)f.buffer + i % 16 * 65536, 65536};
 	assert_false(guest_ata_dma(&f.g, &c, false, piece, 32));

@@ -190,6 +190,47 @@ static void test_not_lent(void **state)
 	stop(&f);
 }
 
+/* The other drive is selected past the mediator, and gets what is meant for it. */
+static void test_lent_selection(void **state)
+{
+	struct ata_fixture f;
+
+	(void)state;
+	start_lent(&f);
+	guest_ata_out(&f.g, PORT_DEVICE, 0xf0);
+	assert_int_equal(f.m.lent, ATA_LEND_REGISTERS | ATA_LEND_BUS_MASTER | ATA_LEND_PRD);
+	guest_ata_out(&f.g, PORT_COMMAND, 0xa1);
+	assert_true(guest_ata_wait(&f.g));
+	ata_machine_ins(&f.m, f.memory, 512);
+	assert_int_equal(f.memory[1], 0x85);
+	stop(&f);
+}
+
+/* Ranges to be trimmed go the mediator's way: a bus master started the wrong way would make others of them. */
+static void test_lent_trim(void **state)
+{
+	struct guest_ata_command c = {.opcode = 0x06, .features = 1, .count = 1, .wide = true};
+	struct ata_piece piece;
+	struct ata_fixture f;
+
+	(void)state;
+	start_lent(&f);
+	piece = (struct ata_piece){(uint32_t)f.buffer, 512};
+	memset(f.memory, 0, 512);
+	memcpy(f.memory, &(uint64_t){1ull << 48 | 110}, 8);
+	guest_ata_table(&f.g, &piece, 1);
+	guest_ata_load(&f.g, &c);
+	guest_ata_out(&f.g, PORT_FEATURES, 1);
+	ata_machine_out(&f.m, PORT_BM_PRD, 4, f.g.table);
+	guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+	assert_int_equal(f.m.lent, 0);
+	guest_ata_bus_master(&f.g, false, true);
+	assert_true(guest_ata_wait(&f.g));
+	guest_ata_bus_master(&f.g, false, false);
+	assert_int_equal(f.m.disk[0].medium[110 * 512], 0);
+	stop(&f);
+}
+
 /* A table that was named before another command, or is named after its own, is not taken for the next one's. */
 static void test_lent_late_table(void **state)
 {
@@ -220,6 +261,8 @@ int main(void)
 		cmocka_unit_test(test_lent_registers),
 		cmocka_unit_test(test_lent_bus_master),
 		cmocka_unit_test(test_lent_start),
+		cmocka_unit_test(test_lent_selection),
+		cmocka_unit_test(test_lent_trim),
 		cmocka_unit_test(test_not_lent),
 		cmocka_unit_test(test_lent_late_table),
 	};
