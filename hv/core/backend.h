@@ -82,7 +82,7 @@ struct cpu_backend {
 	void (*window)(struct vcpu *vcpu, enum window window);
 	/* Where the host goes on after an NMI that hit it at `rip`: past the halt of the window. */
 	uint64_t (*after_nmi)(uint64_t rip);
-	/* Permission maps. Of ports, which any CPU may trap at any time: in force for each CPU at its next entry. */
+	/* Permission maps. Of ports, which any CPU may trap when all vcpus are made: in force for each at its next entry. */
 	void (*trap_port)(uint16_t first, uint16_t last);
 	/* Whether accesses of one CPU to ports that are trapped exit nevertheless not. Any CPU; in force likewise. */
 	void (*pass_port)(struct vcpu *vcpu, uint16_t first, uint16_t last, bool passes);

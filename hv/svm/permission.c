@@ -2,7 +2,6 @@
 /* The I/O and MSR permission maps. APM volume 2, 15.10.1 and 15.11. */
 #include "hv/svm/svm.h"
 
-uint8_t svm_iopm[3 * 4096] __attribute__((aligned(4096)));
 uint8_t svm_msrpm[2 * 4096] __attribute__((aligned(4096)));
 
 static void set_ports(uint8_t *iopm, uint16_t first, uint16_t last, bool trapped)
@@ -16,7 +15,6 @@ static void set_ports(uint8_t *iopm, uint16_t first, uint16_t last, bool trapped
 
 void svm_trap_port(uint16_t first, uint16_t last)
 {
-	set_ports(svm_iopm, first, last, true);
 	for (uint32_t i = 0; i < vcpu_count; i++)
 		set_ports(((struct svm_state *)vcpus[i]->backend)->iopm, first, last, true);
 }

@@ -61,7 +61,6 @@ static void svm_start(struct vcpu *vcpu, const struct launch_state *launch)
 
 	svm->physical_bits = (uint8_t)cpuid(0x80000008, 0).eax;
 	set_intercepts(vmcb);
-	memcpy(svm->iopm, svm_iopm, sizeof(svm->iopm));
 	vmcb->iopm = (uint64_t)svm->iopm;
 	vmcb->msrpm = (uint64_t)svm_msrpm;
 	vmcb->asid = 1;

@@ -10,7 +10,7 @@
 struct svm_state {
 	struct vmcb vmcb;
 	uint8_t host_save[4096]; /* VM_HSAVE_PA */
-	uint8_t iopm[3 * 4096];  /* this CPU's: svm_iopm, less what is passed */
+	uint8_t iopm[3 * 4096];  /* APM 15.10, this CPU's */
 	bool stepping; /* and what there was before svm_step(): */
 	uint64_t step_dr6, step_rip;
 	bool step_by_guest;
@@ -24,8 +24,7 @@ struct svm_state {
  */
 #define SVM_EXCEPTIONS (1u << EXCEPTION_DB | 1u << EXCEPTION_AC)
 
-/* Permission maps (APM 15.10, 15.11): of ports what each CPU's begins as, of MSRs shared. */
-extern uint8_t svm_iopm[3 * 4096];
+/* The permission map of MSRs (APM 15.11), shared by all CPUs. */
 extern uint8_t svm_msrpm[2 * 4096];
 
 /* run.S */

@@ -181,7 +181,7 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 	ata->drive[ata->busy].multiple_asked = 0;
 	ata->statistics.commands++;
 	early = ata->by_dma && ata->prd_fresh && ata->env->lend;
-	ata->by_dma = ata->prd_fresh = false;
+	ata->by_dma = false;
 	if (!map_of(ata)) {
 		ata->flow = FLOW_PASS;
 		device_out(ata, ATA_COMMAND, opcode);

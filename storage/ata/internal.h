@@ -51,7 +51,7 @@ struct ata {
 	uint8_t control;    /* without SRST and HOB */
 	bool control_known; /* the guest has written it */
 	uint32_t guest_prd;
-	bool prd_fresh; /* the guest has written it since its last command */
+	bool prd_fresh; /* the guest has written it since a table was last taken from there */
 	uint8_t guest_bus_master; /* its command register */
 	uint32_t lent; /* ports that one CPU reaches without us */
 	bool by_dma;   /* the last command moved data by DMA, and ended well */

@@ -43,7 +43,7 @@ void loan_begin(struct ata *ata)
 {
 	struct drive *drive = &ata->drive[selected(ata)];
 
-	if (!ata->env->lend || !ata->by_dma || !ata->control_known || ata->dead || ata->flow != FLOW_NONE || !drive->map ||
+	if (!ata->env->lend || !ata->by_dma || !ata->control_known || ata->dead || !drive->map ||
 		!can_read_back(ata, drive))
 		return;
 	/* Another CPU had them. */

@@ -23,7 +23,11 @@ static void start_lent(struct ata_fixture *f)
 		f, &(struct ata_machine_options){.sectors = SECTORS, .lends = true, .second = SECOND_PACKET}, false));
 	assert_true(guest_ata_read(&f->g, true, false, 99, 1, f->buffer));
 	memset(f->memory, 0x44, ATA_FIXTURE_BUFFER);
+	/* The drive is tried out; what the guest has written stays. */
+	guest_ata_out(&f->g, PORT_COUNT, 0x31);
+	guest_ata_out(&f->g, PORT_COUNT, 0x32);
 	guest_ata_out(&f->g, PORT_FEATURES, 0);
+	assert_int_equal(f->m.channel.drive[0].count, 0x3132);
 	assert_int_equal(f->m.lent, ATA_LEND_REGISTERS | ATA_LEND_BUS_MASTER | ATA_LEND_PRD);
 }
 
@@ -38,7 +42,7 @@ static void test_lent_other_cpu(void **state)
 		guest_ata_out(&f.g, PORT_COUNT, 0x12);
 		guest_ata_out(&f.g, PORT_COUNT, 0x34);
 		ata_machine_out(&f.m, PORT_BM_PRD, 4, 0x12345678);
-		guest_ata_out(&f.g, PORT_BM_COMMAND, BM_READS);
+		guest_ata_out(&f.g, PORT_BM_COMMAND, 0);
 		f.m.cpu = 1;
 		ata_machine_in(&f.m, port, 1);
 		assert_int_equal(f.m.lent, 0);
@@ -46,7 +50,7 @@ static void test_lent_other_cpu(void **state)
 		guest_ata_out(&f.g, PORT_CONTROL, CTL_HOB);
 		assert_int_equal(guest_ata_in(&f.g, PORT_COUNT), 0x12);
 		assert_int_equal(ata_machine_in(&f.m, PORT_BM_PRD, 4), 0x12345678);
-		assert_int_equal(guest_ata_in(&f.g, PORT_BM_COMMAND), BM_READS);
+		assert_int_equal(guest_ata_in(&f.g, PORT_BM_COMMAND), 0);
 		/* The device has ours again. */
 		assert_int_not_equal(f.m.channel.bm_prd, 0x12345678);
 		f.m.cpu = 0;
@@ -243,6 +247,21 @@ static void test_lent_late_table(void **state)
 		assert_true(guest_ata_read(&f.g, true, i & 1, 100 + 8 * i, 8, f.buffer + 8192 * i));
 		assert_true(ata_fixture_holds(&f, 100 + 8 * i, 8, f.memory + 8192 * i));
 		assert_int_equal(f.memory[8192 * i + 4096], 0x44);
+	}
+	/* One that was named for a command that is refused. */
+	f.g.prd_late = false;
+	assert_false(guest_ata_write(&f.g, true, false, SECTORS / 2, 1, f.buffer));
+	assert_true(guest_ata_read(&f.g, true, false, 100, 1, f.buffer));
+	guest_ata_out(&f.g, PORT_FEATURES, 0);
+	assert_false(guest_ata_write(&f.g, true, false, SECTORS / 2, 1, f.buffer));
+	f.g.prd_late = true;
+	assert_true(guest_ata_read(&f.g, true, false, 100, 8, f.buffer));
+	/* Device Control is what the guest has made it. */
+	guest_ata_out(&f.g, PORT_CONTROL, CTL_NIEN);
+	f.g.polls = true;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(guest_ata_read(&f.g, true, false, 100, 8, f.buffer));
+		assert_int_equal(f.m.channel.control, CTL_NIEN);
 	}
 	/* A reset ends the loan. */
 	guest_ata_out(&f.g, PORT_FEATURES, 0);
