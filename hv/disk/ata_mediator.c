@@ -294,8 +294,8 @@ static int start_channel(struct controller *controller, unsigned number)
 	channel->ata = ata_init(&config);
 	if (!channel->ata || add_hooks(channel) || place_channel(channel, channel->at))
 		return -1;
-	log_info("ata %x:%x.%x: channel %u at %x, %x, bus master at %x", controller->function.bus,
-		 controller->function.device, controller->function.function, number, channel->at.command, channel->at.control, channel->at.bus_master);
+	log_info("%s at %x, %x, bus master at %x", config.name, channel->at.command, channel->at.control,
+		 channel->at.bus_master);
 	return 0;
 }
 

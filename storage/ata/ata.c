@@ -112,10 +112,10 @@ static void write_byte(struct ata *ata, uint32_t port, uint8_t value, struct cip
 		register_write(ata, port, value, scope);
 }
 
-/* Ports that the channel does not have read as ones. */
+/* Registers of a byte; others read as ones. */
 static bool is_there(const struct ata *ata, uint32_t port)
 {
-	return port <= ATA_CONTROL || (ata->bus_master && port >= ATA_BUS_MASTER && port < ATA_PORTS_END);
+	return (port > ATA_DATA && port <= ATA_CONTROL) || (ata->bus_master && port >= ATA_BUS_MASTER && port < ATA_PORTS_END);
 }
 
 uint32_t ata_read(struct ata *ata, uint32_t port, unsigned size)

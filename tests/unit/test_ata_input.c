@@ -464,6 +464,11 @@ static void test_widths(void **state)
 			ata_machine_in(&f.m, port, size);
 	assert_int_equal(ata_machine_in(&f.m, 9, 4), 0xffffffff);
 	assert_int_equal(ata_machine_in(&f.m, 0x18, 4), 0xffffffff);
+	/* From nowhere into the data register. */
+	f.m.channel.reads = f.m.channel.writes = 0;
+	assert_int_equal(ata_machine_in(&f.m, UINT32_MAX, 2), 0xffff);
+	ata_machine_out(&f.m, UINT32_MAX, 2, 0);
+	assert_int_equal(f.m.channel.reads + f.m.channel.writes, 0);
 	for (unsigned port = 9; port < 0x10; port++)
 		ata_machine_out(&f.m, port, 1, 0xff);
 	ata_machine_out(&f.m, 0x18, 4, UINT32_MAX);
