@@ -68,6 +68,11 @@ static void pass(const struct ioport_loan *loan, bool passes)
 		backend->pass_port(loan->to, loan->range[i].first, loan->range[i].last, passes);
 }
 
+bool ioport_can_lend(void)
+{
+	return backend->pass_port;
+}
+
 void ioport_lend(struct ioport_loan *loan, const struct ioport_range *range, unsigned count)
 {
 	struct vcpu *vcpu = this_vcpu();

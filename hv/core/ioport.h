@@ -51,7 +51,9 @@ struct ioport_loan {
 /*
  * From its return on the calling CPU reaches these ports without an exit, and nobody
  * those of the loan before. The caller sees to it that a loan changes once at a time.
+ * Only where ioport_can_lend().
  */
+bool ioport_can_lend(void);
 void ioport_lend(struct ioport_loan *loan, const struct ioport_range *range, unsigned count);
 
 /* Handles EXIT_IO. */

@@ -287,7 +287,8 @@ static int start_channel(struct controller *controller, unsigned number)
 	config.arena_bytes = config.disk[0] || config.disk[1] ? CHANNEL_ARENA : (ata_arena_bytes() + PAGE - 1) & ~(PAGE - 1);
 	config.arena = memory_take(config.arena_bytes, PAGE);
 	channel->env = (struct ata_env){
-		channel, device_in, device_out, data_in, data_out, disk_guest_ram, disk_bus_address, lend};
+		channel, device_in, device_out, data_in, data_out, disk_guest_ram, disk_bus_address,
+		ioport_can_lend() ? lend : NULL};
 	channel->at = ata_current_places(&controller->function, number);
 	if (!config.arena || !ata_places_whole(&controller->function, channel->at))
 		return -1;
