@@ -163,7 +163,7 @@ $(B)/host/libcore.a: $(CORE_C:%.c=$(B)/host/%.o)
 $(B)/host/test_exit_%: $(B)/host/tests/unit/test_exit_%.o $(B)/host/libcore.a $(B)/host/libhost.a
 	@gcc $(HOST_CHECKS) -Wl,-T,tests/core/mediators.lds -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBCRYPTO) -lpthread
 # Nobody names a mediator: an archive would not give it.
-$(B)/host/test_exit_ata: $(B)/host/hv/disk/ata_mediator.o
+$(B)/host/test_exit_ata $(B)/host/test_exit_ata_disk: $(B)/host/hv/disk/ata_mediator.o
 $(B)/host/test_%: $(B)/host/tests/unit/test_%.o $(B)/host/libhost.a
 	@gcc $(HOST_CHECKS) -o $@ $< $(B)/host/libhost.a -lcmocka -lcapstone $(LIBARGON2) $(LIBCRYPTO) -lpthread
 # Objects that tell each access of theirs to tests/lines.

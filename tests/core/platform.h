@@ -41,6 +41,8 @@ extern struct platform {
 	struct port_write written[PORT_WRITES_KEPT];
 	unsigned writes; /* all; the last PORT_WRITES_KEPT are kept, at their number modulo that */
 	unsigned port_reads;
+	/* A device behind some ports: false for those of others. NULL: there is none. */
+	bool (*ports)(bool in, uint16_t port, unsigned size, uint32_t *value);
 	uint32_t config_address;
 	uint8_t config[4096]; /* of the function; BAR 5 is of 4 KiB */
 	uint8_t device[4096];
