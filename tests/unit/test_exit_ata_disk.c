@@ -104,12 +104,14 @@ static void give(unsigned cpu, uint8_t opcode, uint32_t lba, uint8_t count)
 
 static uint8_t wait_for(unsigned cpu, uint8_t bits)
 {
-	uint8_t status;
+	for (unsigned i = 0; i < 1000; i++) {
+		uint8_t status = (uint8_t)guest_in(cpu, COMMAND_BLOCK + PORT_COMMAND, 1);
 
-	do
-		status = (uint8_t)guest_in(cpu, COMMAND_BLOCK + PORT_COMMAND, 1);
-	while ((status & (ST_BSY | ST_DRQ)) != bits);
-	return status;
+		if ((status & (ST_BSY | ST_DRQ)) == bits)
+			return status;
+	}
+	fail();
+	return 0;
 }
 
 /* REP INSW or REP OUTSW of a sector. */
