@@ -57,7 +57,9 @@ struct ata *ata_init(const struct ata_config *config)
 		log_error("%s: the drive stays busy; it cannot be taken over", ata->name);
 		return NULL;
 	}
+	/* Written, for it may read as another drive's than the one that answers. */
 	ata->device = device_in(ata, ATA_DEVICE);
+	device_out(ata, ATA_DEVICE, ata->device);
 	return ata;
 }
 

@@ -156,14 +156,32 @@ static bool agrees(const struct ata *ata)
 	return !((device_in(ata, ATA_DEVICE) ^ ata->device) & DEVICE_DEV);
 }
 
-/* The drives agree on who is selected. On a channel that is empty nobody answers. */
+/*
+ * What Device reads as is not always who is selected: after a reset some controllers
+ * show drive 0 while drive 1 still answers. So it is written before a command that is
+ * not checked; with one that is, command_issue() does so. False: the drives do not
+ * take it, or the one that is selected now is busy. On an empty channel nobody answers.
+ */
 static bool select_drive(struct ata *ata)
 {
-	if (agrees(ata))
+	uint8_t status;
+
+	if (ata->drive[selected(ata)].map && agrees(ata))
 		return true;
 	device_out(ata, ATA_DEVICE, ata->device);
 	settle_time(ata);
-	return agrees(ata);
+	status = device_in(ata, ATA_CONTROL);
+	return agrees(ata) && (is_nobody(status) || !(status & (STATUS_BSY | STATUS_DRQ)));
+}
+
+/* To a drive of the guest's own. */
+static void pass_command(struct ata *ata, uint8_t opcode)
+{
+	ata->flow = FLOW_PASS;
+	device_out(ata, ATA_COMMAND, opcode);
+	settle_time(ata);
+	if (opcode == COMMAND_DIAGNOSTIC)
+		forget_settings(ata);
 }
 
 void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
@@ -171,10 +189,13 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 	/* DEVICE RESET is for packet drives that hang: the one command that a busy drive takes. */
 	bool reset = opcode == COMMAND_DEVICE_RESET && !ata->drive[selected(ata)].map;
 	const char *why;
-	bool early;
+	bool idle, early;
 
 	loan_end(ata);
-	if (ata->dead || (!reset && (!is_idle(ata, scope) || !select_drive(ata))))
+	if (ata->dead)
+		return;
+	idle = is_idle(ata, scope);
+	if (idle ? !select_drive(ata) : !reset)
 		return;
 	command_forget(ata);
 	ata->busy = selected(ata);
@@ -183,11 +204,7 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 	early = ata->by_dma && ata->prd_fresh && ata->env->lend;
 	ata->by_dma = false;
 	if (!map_of(ata)) {
-		ata->flow = FLOW_PASS;
-		device_out(ata, ATA_COMMAND, opcode);
-		settle_time(ata);
-		if (opcode == COMMAND_DIAGNOSTIC)
-			forget_settings(ata);
+		pass_command(ata, opcode);
 		return;
 	}
 	take_registers(ata, opcode);

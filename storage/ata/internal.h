@@ -102,6 +102,8 @@ static inline const struct disk_map *map_of(const struct ata *ata)
 /* registers.c */
 /* The drive's status as it is shown; what it implies is carried out before. `port` ATA_COMMAND acknowledges the interrupt. */
 uint8_t status_read(struct ata *ata, enum ata_port port, struct cipher_scope *scope);
+/* What a bus shows on which no drive answers. */
+bool is_nobody(uint8_t status);
 /* Neither BSY nor DRQ is shown: registers may be written. */
 bool is_idle(struct ata *ata, struct cipher_scope *scope);
 void register_write(struct ata *ata, enum ata_port port, uint8_t value, struct cipher_scope *scope);

@@ -4,7 +4,7 @@
 
 #define WAIT_READS 2000000u /* a microsecond or so each */
 
-static bool is_nobody(uint8_t status)
+bool is_nobody(uint8_t status)
 {
 	return status == STATUS_NOBODY || status == STATUS_NOBODY_IDLE;
 }

@@ -92,7 +92,7 @@ void ata_machine_init(struct ata_machine *m, const struct ata_machine_options *o
 	for (unsigned i = 0; i < 4; i++)
 		layout_key(&m->key[i], i);
 	channel_init(&m->channel, &m->bus);
-	add_disk(m, 0, options, true);
+	add_disk(m, 0, options, !options->first_plain);
 	if (options->second == SECOND_PACKET)
 		channel_connect_packet(&m->channel, 1);
 	else if (options->second != SECOND_NOBODY)

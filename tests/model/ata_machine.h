@@ -20,6 +20,7 @@ struct ata_machine_options {
 	uint64_t sectors;   /* of each disk, a multiple of 64 and at least 1024; 0: 4096 */
 	size_t arena_bytes; /* 0: the least */
 	enum ata_second second;
+	bool first_plain; /* drive 0 is not protected */
 	bool lends;      /* ports are lent to CPUs */
 	bool high_arena; /* at 4 GiB and beyond */
 	bool stuck;      /* the firmware left a drive busy that stays so */

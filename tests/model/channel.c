@@ -37,7 +37,7 @@ static bool is_present(const struct channel_drive *d)
 
 static struct channel_drive *selected(struct channel *ch)
 {
-	return &ch->drive[ch->device >> 4 & 1];
+	return &ch->drive[ch->unit];
 }
 
 /* INTRQ is the selected drive's, and reaches the host unless nIEN is set. */
@@ -154,6 +154,7 @@ static void write_register(struct channel *ch, unsigned port, uint8_t value)
 	ch->control &= (uint8_t)~CTL_HOB;
 	if (port == PORT_DEVICE) {
 		ch->device = value;
+		ch->unit = value >> 4 & 1;
 		channel_update_line(ch);
 		return;
 	}
@@ -186,7 +187,7 @@ static void write_command(struct channel *ch, uint8_t opcode)
 	}
 	d->pending = false;
 	channel_update_line(ch);
-	drive_command(ch, ch->device >> 4 & 1, opcode);
+	drive_command(ch, ch->unit, opcode);
 }
 
 static void write_control(struct channel *ch, uint8_t value)
@@ -207,8 +208,11 @@ static void write_control(struct channel *ch, uint8_t value)
 			d->phase = PHASE_RESET;
 		}
 	}
-	if (value & CTL_SRST)
+	if (value & CTL_SRST) {
 		ch->device = 0;
+		if (!ch->keeps_unit)
+			ch->unit = 0;
+	}
 	channel_update_line(ch);
 }
 

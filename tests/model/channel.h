@@ -78,11 +78,13 @@ struct channel {
 	struct bus *bus;
 	struct channel_drive drive[CHANNEL_DRIVES];
 	uint8_t device, control;
+	unsigned unit; /* the drive that answers: the one that Device names, but for `keeps_unit` */
 	uint8_t bm_command, bm_status;
 	uint32_t bm_prd;
 	bool line;   /* INTRQ as the host sees it */
 	bool edge;   /* it has risen and the interrupt was not taken: channel_take_interrupt() */
 	bool stuck;  /* no step is made */
+	bool keeps_unit; /* a reset shows drive 0 in Device, and the one that was selected goes on answering */
 	bool no_hob; /* earlier values of registers cannot be read */
 	bool any_direction; /* the guest may start the bus master the wrong way */
 	unsigned looks; /* at a busy Status in a row */

@@ -172,6 +172,8 @@ static void given(struct channel *ch, struct channel_drive *d)
 		for (unsigned i = 0; i < CHANNEL_DRIVES; i++)
 			drive_signature(&ch->drive[i]);
 		ch->device = 0;
+		if (!ch->keeps_unit)
+			ch->unit = 0;
 		d->phase = PHASE_IDLE;
 		ch->drive[0].pending = true;
 		return;

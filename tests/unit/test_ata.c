@@ -248,111 +248,6 @@ static void test_where_the_end_is_seen(void **state)
 	}
 }
 
-/* The second drive has keys of its own, or is the guest's own and gets what it is given. */
-static void test_second_drive(void **state)
-{
-	struct ata_fixture f;
-
-	(void)state;
-	for (int protected = 0; protected < 2; protected++) {
-		start(&f, &(struct ata_machine_options){.second = protected ? SECOND_PROTECTED : SECOND_PLAIN}, 1, false);
-		for (int dma = 0; dma < 2; dma++) {
-			assert_true(guest_ata_read(&f.g, dma, false, 80, 4, f.buffer));
-			expect_pattern(&f, 80, 4);
-			memset(f.memory, 0x42, 2048);
-			assert_true(guest_ata_write(&f.g, dma, true, 90, 4, f.buffer));
-			assert_true(ata_fixture_holds(&f, 90, 4, f.memory));
-			assert_int_equal(!memcmp(f.m.disk[1].medium + 90 * 512, f.memory, 512), !protected);
-		}
-		f.g.drive = 0;
-		assert_true(guest_ata_read(&f.g, true, false, 80, 4, f.buffer));
-		expect_pattern(&f, 80, 4);
-		stop(&f);
-	}
-}
-
-static void packet(struct ata_fixture *f, uint8_t *cdb)
-{
-	while (guest_ata_in(&f->g, PORT_CONTROL) & ST_BSY)
-		;
-	assert_int_equal(guest_ata_in(&f->g, PORT_CONTROL) & ST_DRQ, ST_DRQ);
-	ata_machine_outs(&f->m, cdb, PACKET_BYTES);
-}
-
-/* A packet drive beside a protected disk is driven as if nobody were in between. */
-static void test_packet_drive(void **state)
-{
-	uint8_t cdb[PACKET_BYTES] = {0x28, 0, 0, 0, 0, 5, 0, 0, 2}, sector[2048];
-	struct guest_ata_command identify = {.opcode = 0xa1}, command = {.opcode = 0xa0, .lba = 0x080000};
-	struct ata_fixture f;
-
-	(void)state;
-	start(&f, &(struct ata_machine_options){.second = SECOND_PACKET}, 1, false);
-	assert_true(guest_ata_reset(&f.g));
-	assert_int_equal(guest_ata_in(&f.g, PORT_LBA_MID), 0x14);
-	assert_int_equal(guest_ata_in(&f.g, PORT_LBA_HIGH), 0xeb);
-	assert_true(guest_ata_pio_in(&f.g, &identify, f.memory, 512, 512));
-	assert_int_equal(f.memory[1], 0x85);
-	/* By PIO. */
-	guest_ata_load(&f.g, &command);
-	guest_ata_out(&f.g, PORT_COMMAND, 0xa0);
-	packet(&f, cdb);
-	for (uint32_t i = 0; i < 2; i++) {
-		assert_true(guest_ata_wait(&f.g));
-		ata_machine_ins(&f.m, f.memory, 2048);
-		channel_packet_pattern(5 + i, sector);
-		assert_memory_equal(f.memory, sector, 2048);
-	}
-	/* By DMA. */
-	struct ata_piece piece = {(uint32_t)f.buffer, 4096};
-
-	memset(f.memory, 0, 4096);
-	guest_ata_table(&f.g, &piece, 1);
-	ata_machine_out(&f.m, PORT_BM_PRD, 4, f.g.table);
-	command.features = 1;
-	guest_ata_load(&f.g, &command);
-	guest_ata_out(&f.g, PORT_COMMAND, 0xa0);
-	packet(&f, cdb);
-	guest_ata_bus_master(&f.g, true, true);
-	assert_true(guest_ata_wait(&f.g));
-	guest_ata_bus_master(&f.g, true, false);
-	assert_memory_equal(f.memory + 2048, sector, 2048);
-	/* DEVICE RESET in the middle of a packet. */
-	guest_ata_load(&f.g, &command);
-	guest_ata_out(&f.g, PORT_COMMAND, 0xa0);
-	guest_ata_out(&f.g, PORT_COMMAND, 0x08);
-	assert_int_equal(guest_ata_in(&f.g, PORT_COMMAND), 0);
-	f.g.drive = 0;
-	assert_true(guest_ata_read(&f.g, true, false, 80, 4, f.buffer));
-	expect_pattern(&f, 80, 4);
-	stop(&f);
-}
-
-/* A drive that is not there looks as if it were not there. */
-static void test_absent_drive(void **state)
-{
-	struct guest_ata_command identify = {.opcode = 0xec};
-	struct ata_fixture f;
-
-	(void)state;
-	start(&f, &(struct ata_machine_options){.second = SECOND_NOBODY}, 1, true);
-	guest_ata_out(&f.g, PORT_COUNT, 0x55);
-	guest_ata_out(&f.g, PORT_LBA_LOW, 0xaa);
-	assert_int_equal(guest_ata_in(&f.g, PORT_COUNT), 0);
-	assert_int_equal(guest_ata_in(&f.g, PORT_LBA_LOW), 0);
-	assert_int_equal(guest_ata_in(&f.g, PORT_COMMAND), 0);
-	assert_false(guest_ata_pio_in(&f.g, &identify, f.memory, 512, 512));
-	f.g.drive = 0;
-	guest_ata_select(&f.g);
-	guest_ata_out(&f.g, PORT_COUNT, 0x55);
-	guest_ata_out(&f.g, PORT_LBA_LOW, 0xaa);
-	assert_int_equal(guest_ata_in(&f.g, PORT_COUNT), 0x55);
-	assert_int_equal(guest_ata_in(&f.g, PORT_LBA_LOW), 0xaa);
-	assert_true(guest_ata_read(&f.g, false, false, 80, 4, f.buffer));
-	expect_pattern(&f, 80, 4);
-	stop(&f);
-}
-
 /* What was read of a volume does not stay in the mediator's memory. */
 static void test_wiped(void **state)
 {
@@ -392,9 +287,6 @@ int main(void)
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_scattered),
 		cmocka_unit_test(test_where_the_end_is_seen),
-		cmocka_unit_test(test_second_drive),
-		cmocka_unit_test(test_packet_drive),
-		cmocka_unit_test(test_absent_drive),
 		cmocka_unit_test(test_wiped),
 	};
 

@@ -409,40 +409,6 @@ static void test_status_meanwhile(void **state)
 	stop(&f);
 }
 
-/* Data for one drive does not become the other's: the protected one waits for a block, the plain one is selected. */
-static void test_two_drives(void **state)
-{
-	struct guest_ata_command c = guest_ata_transfer(true, false, false, 100, 2);
-	uint8_t data[1024];
-	struct ata_fixture f;
-
-	(void)state;
-	start(&f, SECOND_PLAIN);
-	memset(data, 0x44, sizeof(data));
-	guest_ata_load(&f.g, &c);
-	guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
-	while (guest_ata_in(&f.g, PORT_CONTROL) & ST_BSY)
-		;
-	guest_ata_out(&f.g, PORT_DEVICE, 0xf0);
-	guest_ata_out(&f.g, PORT_COMMAND, 0xec);
-	guest_ata_out(&f.g, PORT_DEVICE, 0xe0);
-	ata_machine_outs(&f.m, data, 1024);
-	while (channel_step(&f.m.channel))
-		;
-	ata_machine_outs(&f.m, data, 512);
-	assert_null(memmem(f.m.disk[0].medium, SECTORS * 512, PLAIN, 8));
-	assert_true(guest_ata_reset(&f.g));
-	/* A command of the plain drive passes data only while that is selected. */
-	guest_ata_out(&f.g, PORT_DEVICE, 0xf0);
-	guest_ata_out(&f.g, PORT_COMMAND, 0xe7);
-	while (channel_step(&f.m.channel))
-		;
-	guest_ata_out(&f.g, PORT_DEVICE, 0xe0);
-	ata_machine_outs(&f.m, data, 512);
-	assert_int_equal(ata_machine_in(&f.m, PORT_DATA, 2), 0xffff);
-	stop(&f);
-}
-
 /* Accesses wider than a register, at every port and beyond the last. */
 static void test_widths(void **state)
 {
@@ -488,7 +454,6 @@ int main(void)
 		cmocka_unit_test(test_wrong_way),
 		cmocka_unit_test(test_registers_while_busy),
 		cmocka_unit_test(test_status_meanwhile),
-		cmocka_unit_test(test_two_drives),
 		cmocka_unit_test(test_widths),
 	};
 
