@@ -56,6 +56,10 @@ struct ioport_loan {
 bool ioport_can_lend(void);
 void ioport_lend(struct ioport_loan *loan, const struct ioport_range *range, unsigned count);
 
+/* The hook that any byte of the access belongs to, or NULL; whether the access is one that the hook takes as it is. */
+const struct ioport_hook *ioport_find(uint16_t port, unsigned size);
+bool ioport_takes_whole(const struct ioport_hook *hook, uint16_t port, unsigned size);
+
 /* Handles EXIT_IO. */
 void ioport_exit(struct vcpu *vcpu);
 

@@ -143,15 +143,32 @@ static void decode(struct watched *entry, bool on)
 	entry->decoding = on;
 }
 
+/* A reset of the bus, or of the function, has cleared its command register, and the guest knows. */
+static void see_reset(struct watched *entry)
+{
+	const struct pci_watch *watch = &entry->watch;
+
+	if (!entry->decoding || pci_read(watch->bus, watch->device, watch->function, PCI_COMMAND) & space(entry))
+		return;
+	if (watch->moving)
+		watch->moving(watch->context);
+	entry->decoding = entry->wanted = false;
+}
+
 static void guest_write(struct watched *entry, uint32_t offset, unsigned size, uint64_t value,
 			void (*put)(const struct watched *entry, uint32_t offset, unsigned size, uint64_t value))
 {
 	bool command = touches(offset, size, PCI_COMMAND, PCI_COMMAND + 1);
 	bool address_moves = touches(offset, size, PCI_BAR(0), PCI_BARS_END) ||
 			     (entry->watch.io && touches(offset, size, PCI_INTERFACE, PCI_INTERFACE + 1));
+	bool moves = command || address_moves;
 	uint16_t off = entry->watch.command_off;
 
 	port_lock(&entry->lock);
+	if (moves && entry->watch.hold)
+		entry->watch.hold(entry->watch.context);
+	if (moves)
+		see_reset(entry);
 	if (command)
 		entry->wanted = value >> 8 * (PCI_COMMAND - offset) & space(entry);
 	if (address_moves || !entry->wanted)
@@ -159,8 +176,10 @@ static void guest_write(struct watched *entry, uint32_t offset, unsigned size, u
 	if (!entry->decoding)
 		off |= space(entry);
 	put(entry, offset, size, without(off, offset, size, value));
-	if (command || address_moves)
+	if (moves)
 		decode(entry, entry->watch.moved(entry->watch.context, entry->wanted) && entry->wanted);
+	if (moves && entry->watch.release)
+		entry->watch.release(entry->watch.context);
 	if (entry->watch.written && offset + size > PCI_CAPABILITIES_FIRST)
 		entry->watch.written(entry->watch.context);
 	port_unlock(&entry->lock);

@@ -23,8 +23,17 @@ struct pci_watch {
 	bool (*moved)(void *context, bool wanted);
 	bool io; /* what is followed is I/O ports, and the programming interface with them; else memory */
 	uint16_t command_off; /* bits of the command register that stay clear, whatever the guest writes */
-	/* Before it stops decoding: until `moved` nobody can reach its registers. Optional; called like `moved`. */
+	/*
+	 * Before it stops decoding, or where a reset is found to have stopped it: until
+	 * `moved` nobody can reach its registers. Optional; called like `moved`.
+	 */
 	void (*moving)(void *context);
+	/*
+	 * Around such a write and all that follows from it, `moving` and `moved` among it:
+	 * the function decodes for good when `release` is called. Optional, both or neither.
+	 */
+	void (*hold)(void *context);
+	void (*release)(void *context);
 	/* After a guest write to its capabilities. Optional; called like `moved`. */
 	void (*written)(void *context);
 };

@@ -19,7 +19,6 @@
 /* What a channel with volumes gets: the longest write by DMA is a little shorter. */
 #define CHANNEL_ARENA (3ull << 20)
 
-
 struct channel {
 	struct ata *ata;
 	struct ata_env env;
@@ -192,12 +191,48 @@ static int place_channel(struct channel *channel, struct ata_places places)
 	       place(&channel->bus_master, places.bus_master, ATA_BUS_MASTER_PORTS);
 }
 
+/* Those that stay where they are are followed all the time. */
+static struct ata_places staying(const struct channel *channel, struct ata_places places)
+{
+	return (struct ata_places){channel->command.first == places.command ? places.command : 0,
+		channel->control.first == places.control ? places.control : 0,
+		channel->bus_master.first == places.bus_master ? places.bus_master : 0};
+}
+
+/* First away, then there: they may change places. -1 where the ports would be another hook's. */
+static int place_all(struct controller *controller, const struct ata_places places[ATA_CHANNELS])
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < ATA_CHANNELS; i++)
+		place_channel(&controller->channel[i], staying(&controller->channel[i], places[i]));
+	for (unsigned i = 0; i < ATA_CHANNELS; i++)
+		error |= place_channel(&controller->channel[i], places[i]);
+	return error;
+}
+
+static void hold(void *context)
+{
+	struct controller *controller = context;
+
+	for (unsigned i = 0; i < ATA_CHANNELS; i++)
+		ata_hold(controller->channel[i].ata);
+}
+
+static void release(void *context)
+{
+	struct controller *controller = context;
+
+	for (unsigned i = ATA_CHANNELS; i-- > 0;)
+		ata_release(controller->channel[i].ata);
+}
+
 static void moving(void *context)
 {
 	struct controller *controller = context;
 
 	for (unsigned i = 0; i < ATA_CHANNELS; i++)
-		controller->channel[i].at = (struct ata_places){0};
+		ata_detach(controller->channel[i].ata);
 }
 
 /*
@@ -209,18 +244,24 @@ static bool moved(void *context, bool wanted)
 {
 	struct controller *controller = context;
 	struct ata_places places[ATA_CHANNELS];
-	int error = 0;
+	bool whole = wanted;
 
-	moving(controller);
-	for (unsigned i = 0; i < ATA_CHANNELS; i++)
-		error |= place_channel(&controller->channel[i], (struct ata_places){0});
-	for (unsigned i = 0; i < ATA_CHANNELS && wanted; i++) {
+	for (unsigned i = 0; i < ATA_CHANNELS; i++) {
 		places[i] = ata_current_places(&controller->function, i);
-		error |= !ata_places_whole(&controller->function, places[i]) || place_channel(&controller->channel[i], places[i]);
+		whole &= ata_places_whole(&controller->function, places[i]);
 	}
-	for (unsigned i = 0; i < ATA_CHANNELS && wanted && !error; i++)
+	if (!whole || place_all(controller, places)) {
+		moving(controller);
+		for (unsigned i = 0; i < ATA_CHANNELS; i++)
+			places[i] = ata_fixed_places(&controller->function, i);
+		place_all(controller, places);
+		return false;
+	}
+	for (unsigned i = 0; i < ATA_CHANNELS; i++) {
 		controller->channel[i].at = places[i];
-	return !error;
+		ata_attach(controller->channel[i].ata);
+	}
+	return true;
 }
 
 /* ---- start and end -------------------------------------------------------------------------------------------- */
@@ -305,8 +346,8 @@ static int take_over(struct controller *controller)
 	/* Some have their registers in memory too: it stays off. */
 	const struct ata_function *function = &controller->function;
 	const struct pci_watch watch = {.bus = function->bus, .device = function->device,
-		.function = function->function, .context = controller, .moved = moved, .moving = moving, .io = true,
-		.command_off = PCI_COMMAND_MEMORY};
+		.function = function->function, .context = controller, .moved = moved, .moving = moving, .hold = hold,
+		.release = release, .io = true, .command_off = PCI_COMMAND_MEMORY};
 	int error = 0;
 
 	if (!ata_function_init(&controller->function))

@@ -29,14 +29,20 @@ bool ata_function_init(struct ata_function *function)
 	return config(function, PCI_COMMAND) & PCI_COMMAND_IO;
 }
 
-struct ata_places ata_current_places(const struct ata_function *function, unsigned channel)
+struct ata_places ata_fixed_places(const struct ata_function *function, unsigned channel)
 {
 	static const struct ata_places compatible[ATA_CHANNELS] = {{0x1f0, 0x3f6, 0}, {0x170, 0x376, 0}};
+
+	return interface_of(function) & NATIVE(channel) ? (struct ata_places){0} : compatible[channel];
+}
+
+struct ata_places ata_current_places(const struct ata_function *function, unsigned channel)
+{
 	uint16_t control = bar(function, 2 * channel + 1, 4);
 	uint16_t bus_master = function->has_bus_master ? bar(function, 4, ATA_CHANNELS * ATA_BUS_MASTER_PORTS) : 0;
-	struct ata_places places = compatible[channel];
+	struct ata_places places = ata_fixed_places(function, channel);
 
-	if (interface_of(function) & NATIVE(channel)) {
+	if (!places.command) {
 		places.command = bar(function, 2 * channel, 8);
 		places.control = control ? control + 2 : 0;
 	}

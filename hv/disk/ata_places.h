@@ -30,6 +30,12 @@ bool ata_function_init(struct ata_function *function);
 /* What the base addresses and the programming interface say now. */
 struct ata_places ata_current_places(const struct ata_function *function, unsigned channel);
 
+/*
+ * Those of them that no base address names: in compatibility mode some controllers
+ * answer there even when they are to decode no ports.
+ */
+struct ata_places ata_fixed_places(const struct ata_function *function, unsigned channel);
+
 /* Whether every port has a place: a base address that is not set may still be decoded, at 0. */
 bool ata_places_whole(const struct ata_function *function, struct ata_places places);
 

@@ -117,6 +117,8 @@ static void write_byte(struct ata *ata, uint32_t port, uint8_t value, struct cip
 /* Registers of a byte; others read as ones. */
 static bool is_there(const struct ata *ata, uint32_t port)
 {
+	if (ata->detached)
+		return false;
 	return (port > ATA_DATA && port <= ATA_CONTROL) || (ata->bus_master && port >= ATA_BUS_MASTER && port < ATA_PORTS_END);
 }
 
@@ -179,6 +181,30 @@ void ata_data_out(struct ata *ata, const void *from, uint32_t bytes)
 	port_unlock(&ata->lock);
 }
 
+void ata_hold(struct ata *ata)
+{
+	port_lock(&ata->lock);
+}
+
+void ata_release(struct ata *ata)
+{
+	port_unlock(&ata->lock);
+}
+
+void ata_detach(struct ata *ata)
+{
+	if (ata->detached)
+		return;
+	loan_end(ata);
+	command_forget(ata);
+	ata->detached = true;
+}
+
+void ata_attach(struct ata *ata)
+{
+	ata->detached = false;
+}
+
 void ata_quiesce(struct ata *ata)
 {
 	uint8_t status;
@@ -188,7 +214,7 @@ void ata_quiesce(struct ata *ata)
 	/* A write that the drive has begun is let end: its sectors stay whole. */
 	if (!ata->dead && ata->flow == FLOW_DMA && !wait_while(ata, STATUS_BSY | STATUS_DRQ, &status))
 		log_warning("%s: drive %u does not end its command", ata->name, ata->busy);
-	if (!ata->dead)
+	if (!ata->dead && !ata->detached)
 		command_forget(ata);
 	ata->dead = true;
 	secret_wipe(ata->bounce, ata->bounce_bytes);

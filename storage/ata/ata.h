@@ -107,6 +107,18 @@ void ata_data_in(struct ata *ata, void *to, uint32_t bytes);
 void ata_data_out(struct ata *ata, const void *from, uint32_t bytes);
 
 /*
+ * The ports move, or stop answering. From ata_hold() to ata_release() nobody else makes
+ * an access of the channel; in between, and by the same CPU, ata_detach() ends what is
+ * going on while the ports still answer, and ata_attach() tells that they do again, where
+ * the environment now finds them. While it is detached the guest reads ones, writes
+ * nothing, and the device is not accessed. Each may be called twice in a row.
+ */
+void ata_hold(struct ata *ata);
+void ata_detach(struct ata *ata);
+void ata_attach(struct ata *ata);
+void ata_release(struct ata *ata);
+
+/*
  * Lets a DMA in flight end (bounded), stops the bus master, takes no command any
  * more and wipes what held data. For shutdown and reset. Any CPU.
  */

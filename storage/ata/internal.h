@@ -43,7 +43,8 @@ struct ata {
 	const struct ata_env *env;
 	const char *name;
 	bool bus_master;
-	bool dead; /* quiesced for good */
+	bool dead;     /* quiesced for good */
+	bool detached; /* its ports do not answer */
 	struct drive drive[ATA_DRIVES];
 	/* The guest's registers ATA_FEATURES to ATA_LBA_HIGH: written last, and before that (48-bit commands). */
 	uint8_t latest[6], before[6];

@@ -157,16 +157,67 @@ MACHINE_TEST(test_bus_master_moves)
 	assert_true(is_bus_master(0xc000) && is_bus_master(0xc008) && is_data(0x170));
 }
 
-/* The guest switches the ports off and on, by ports and by ECAM. */
+/* As nobody: reads are ones, and nothing that is written reaches the device, which would take it. */
+static void expect_nobody(uint16_t command_block, uint16_t control)
+{
+	unsigned writes = platform.writes, reads = platform.port_reads;
+
+	for (unsigned i = 0; i < 8; i++) {
+		platform.in[command_block + i] = 0x50;
+		assert_int_equal(guest_in(i & 1, (uint16_t)(command_block + i), 1), 0xff);
+		guest_out(i & 1, (uint16_t)(command_block + i), 1, 0x30);
+	}
+	platform.in[control] = 0x50;
+	assert_int_equal(guest_in(0, control, 1), 0xff);
+	guest_out(0, control, 1, 4);
+	assert_int_equal(guest_in(0, command_block, 2), 0xffff);
+	guest_out(0, command_block, 4, 0x12345678);
+	assert_int_equal(platform.writes, writes);
+	assert_int_equal(platform.port_reads, reads);
+}
+
+/* The guest switches the ports off and on, by ports and by ECAM. The old ones may answer all the same. */
 MACHINE_TEST(test_decoding)
 {
 	assert_int_equal(start(0x80, 2), 0);
 	config_out(PCI_COMMAND, 2, 4);
-	assert_false(is_data(0x1f0));
+	expect_nobody(0x1f0, 0x3f6);
+	expect_nobody(0x170, 0x376);
 	assert_false(is_bus_master(0xc000));
+	/* The same where the bus master is nowhere. */
+	config_out(PCI_COMMAND, 2, 5);
+	config_out(PCI_BAR(4), 4, UINT32_MAX);
+	expect_nobody(0x1f0, 0x3f6);
+	config_out(PCI_BAR(4), 4, 0xc001);
 	assert_true(guest_write(1, ECAM + (FUNCTION_DEVICE << 15) + (FUNCTION_NUMBER << 12) + PCI_COMMAND, 2, 5));
 	assert_int_equal(command() & 7, 5);
 	assert_true(is_data(0x1f0) && is_bus_master(0xc000));
+}
+
+/*
+ * A reset of the bus clears the command register, without a write that is watched. What
+ * the guest writes then is not taken for a move of ports that it wants decoded.
+ */
+MACHINE_TEST(test_bus_reset)
+{
+	assert_int_equal(start(0x80, 2), 0);
+	platform.config[PCI_COMMAND] = 0;
+	memset(platform.config + PCI_BAR(0), 0, 24);
+	config_out(PCI_BAR(4), 4, 0xd001);
+	assert_int_equal(command() & 1, 0);
+	expect_nobody(0x1f0, 0x3f6);
+	config_out(PCI_COMMAND, 2, 5);
+	assert_int_equal(command() & 7, 5);
+	assert_true(is_bus_master(0xd000) && is_data(0x1f0) && is_control(0x3f6));
+	assert_false(is_bus_master(0xc000));
+	/* One that is found when the ports are switched on again. */
+	platform.config[PCI_COMMAND] = 0;
+	memset(platform.config + PCI_BAR(4), 0, 4);
+	config_out(PCI_COMMAND, 2, 5);
+	assert_int_equal(command() & 1, 0);
+	config_out(PCI_BAR(4), 4, 0xc001);
+	assert_int_equal(command() & 1, 1);
+	assert_true(is_bus_master(0xc000));
 }
 
 MACHINE_TEST(test_native)
@@ -205,6 +256,7 @@ int main(void)
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_bus_master_moves),
 		cmocka_unit_test(test_decoding),
+		cmocka_unit_test(test_bus_reset),
 		cmocka_unit_test(test_native),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_refused_without_ports),

@@ -4,28 +4,34 @@
  * machine, the core's hooks, the mediator in its place, and the model channel behind
  * the machine's ports.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "hv/core/counters.h"
 #include "hv/core/keys.h"
 #include "hv/core/mediator.h"
+#include "hv/svm/svm.h"
 #include "tests/core/machine.h"
 #include "tests/model/channel.h"
 
 #define COMMAND_BLOCK 0x1f0u
 #define CONTROL	      0x3f6u
-#define BUS_MASTER    0xc000u
+#define BUS_MASTER    bus_master
 #define BUFFER	      (RAM + 0x20000)
 #define TABLE	      (RAM + 0x30000)
 #define FIRST	      128u /* of the volume */
 #define REP	      8u
 
+static uint16_t bus_master = 0xc000;
+static bool undecoded; /* something was accessed while the controller decodes no ports */
 static struct bus bus;
 static struct channel channel;
 static struct ata_disk disk;
@@ -40,12 +46,35 @@ static int place(uint16_t port)
 	return port >= BUS_MASTER && port < BUS_MASTER + 8 ? (int)(port - BUS_MASTER + PORT_BM_COMMAND) : -1;
 }
 
+/* ---- the other CPU's turn ---- */
+
+static enum { WINDOW_NONE, WINDOW_ARMED, WINDOW_OPEN, WINDOW_USED, WINDOW_END } window;
+
+static unsigned window_is(void)
+{
+	return __atomic_load_n(&window, __ATOMIC_SEQ_CST);
+}
+
+/* The ports are just about not to be decoded any more: the other CPU gets time for what it likes. */
+static void open_window(void)
+{
+	if (window_is() != WINDOW_ARMED)
+		return;
+	__atomic_store_n(&window, WINDOW_OPEN, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < 50 && window_is() == WINDOW_OPEN; i++)
+		usleep(1000);
+}
+
 static bool device(bool in, uint16_t port, unsigned size, uint32_t *value)
 {
 	int at = place(port);
 
+	if (!in && port == 0xcfc && size == 2 && !(*value & PCI_COMMAND_IO) && (platform.config_address & 0xfc) == PCI_COMMAND)
+		open_window();
 	if (at < 0)
 		return false;
+	/* The old ports answer all the same. */
+	undecoded |= !(platform.config[PCI_COMMAND] & PCI_COMMAND_IO);
 	assert_int_equal(size, at == PORT_DATA ? 2 : at == PORT_BM_PRD ? 4 : 1);
 	if (at == PORT_DATA && in)
 		channel_data_in(&channel, value, 1);
@@ -220,12 +249,98 @@ MACHINE_TEST(test_moved_while_lent)
 	expect_encrypted(400, 8);
 }
 
+/* Until the window is in the given state. */
+static void serve(unsigned cpu, unsigned state)
+{
+	while (window_is() < state) {
+		if (__atomic_load_n(&cpus[cpu].nmi_pending, __ATOMIC_SEQ_CST))
+			cpu_exit(&cpus[cpu], VMEXIT_NMI, 0, 0);
+		sched_yield();
+	}
+}
+
+/* A sector by PIO. */
+static void *write_in_window(void *nothing)
+{
+	(void)nothing;
+	serve(1, WINDOW_OPEN);
+	give(1, 0x30, 200, 1);
+	wait_for(1, ST_DRQ);
+	sector(1, false, BUFFER);
+	wait_for(1, 0);
+	__atomic_store_n(&window, WINDOW_USED, __ATOMIC_SEQ_CST);
+	serve(1, WINDOW_END);
+	return NULL;
+}
+
+/* One CPU moves the ports while the other gives a command: it is carried out, once they are where they belong. */
+MACHINE_TEST(test_moved_meanwhile)
+{
+	pthread_t thread;
+
+	start();
+	fill(512, 3);
+	cpus_threaded = true;
+	assert_int_equal(pthread_create(&thread, NULL, write_in_window, NULL), 0);
+	__atomic_store_n(&window, WINDOW_ARMED, __ATOMIC_SEQ_CST);
+	bus_master = 0xd000;
+	guest_out(0, 0xcf8, 4, 0x80000000u | FUNCTION_DEVICE << 11 | FUNCTION_NUMBER << 8 | PCI_BAR(4));
+	guest_out(0, 0xcfc, 4, BUS_MASTER | 1);
+	for (unsigned i = 0; i < 5000 && window_is() != WINDOW_USED; i++)
+		usleep(1000);
+	assert_int_equal(window_is(), WINDOW_USED);
+	__atomic_store_n(&window, WINDOW_END, __ATOMIC_SEQ_CST);
+	pthread_join(thread, NULL);
+	cpus_threaded = false;
+	assert_false(undecoded);
+	expect_encrypted(200, 1);
+	channel_take_interrupt(&channel);
+	fill(4096, 4);
+	dma(0, true, 300, 8);
+	expect_encrypted(300, 8);
+}
+
+/* A command in flight ends with the ports; what the guest does meanwhile gets nowhere, though the device answers. */
+MACHINE_TEST(test_not_decoded)
+{
+	const uint32_t function = 0x80000000u | FUNCTION_DEVICE << 11 | FUNCTION_NUMBER << 8;
+
+	start();
+	fill(512, 5);
+	((uint32_t *)TABLE)[0] = (uint32_t)BUFFER;
+	((uint32_t *)TABLE)[1] = 512u | 1u << 31;
+	give(0, 0xca, 200, 1);
+	guest_out(0, BUS_MASTER, 1, BM_RUN);
+	guest_out(0, 0xcf8, 4, function | PCI_COMMAND);
+	guest_out(0, 0xcfc, 2, 4);
+	assert_int_equal(channel.bm_command & BM_RUN, 0);
+	give(1, 0x30, 200, 1);
+	guest_out(1, CONTROL, 1, CTL_SRST);
+	guest_out(1, CONTROL, 1, 0);
+	for (unsigned i = 0; i < 256; i++)
+		guest_out(1, COMMAND_BLOCK, 2, 0x4444);
+	assert_int_equal(guest_in(1, COMMAND_BLOCK + PORT_COMMAND, 1), 0xff);
+	assert_false(undecoded);
+	while (channel_step(&channel))
+		;
+	assert_null(memmem(disk.medium + 200 * 512, 512, "DDDD", 4));
+	guest_out(0, 0xcfc, 2, 5);
+	guest_out(0, CONTROL, 1, CTL_SRST);
+	guest_out(0, CONTROL, 1, 0);
+	wait_for(0, 0);
+	fill(4096, 6);
+	dma(1, true, 300, 8);
+	expect_encrypted(300, 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pio),
 		cmocka_unit_test(test_dma),
 		cmocka_unit_test(test_moved_while_lent),
+		cmocka_unit_test(test_moved_meanwhile),
+		cmocka_unit_test(test_not_decoded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
