@@ -318,10 +318,13 @@ static int add_hooks(struct channel *channel)
 
 static int start_channel(struct controller *controller, unsigned number)
 {
-	static const char *const names[ATA_CHANNELS] = {"ata: primary channel", "ata: secondary channel"};
+	static const char *const names[MAX_CONTROLLERS][ATA_CHANNELS] = {
+		{"ata 0: primary channel", "ata 0: secondary channel"}, {"ata 1: primary channel", "ata 1: secondary channel"},
+		{"ata 2: primary channel", "ata 2: secondary channel"}, {"ata 3: primary channel", "ata 3: secondary channel"}};
+	const struct ata_function *function = &controller->function;
 	struct channel *channel = &controller->channel[number];
-	struct ata_config config = {
-		.env = &channel->env, .name = names[number], .bus_master = controller->function.has_bus_master};
+	struct ata_config config = {.env = &channel->env, .name = names[controller - controllers][number],
+		.bus_master = function->has_bus_master};
 
 	for (unsigned i = 0; i < ATA_DRIVES; i++)
 		config.disk[i] = channel->map[i].count ? &channel->map[i] : NULL;
@@ -330,14 +333,14 @@ static int start_channel(struct controller *controller, unsigned number)
 	channel->env = (struct ata_env){
 		channel, device_in, device_out, data_in, data_out, disk_guest_ram, disk_bus_address,
 		ioport_can_lend() ? lend : NULL};
-	channel->at = ata_current_places(&controller->function, number);
-	if (!config.arena || !ata_places_whole(&controller->function, channel->at))
+	channel->at = ata_current_places(function, number);
+	if (!config.arena || !ata_places_whole(function, channel->at))
 		return -1;
 	channel->ata = ata_init(&config);
 	if (!channel->ata || add_hooks(channel) || place_channel(channel, channel->at))
 		return -1;
-	log_info("%s at %x, %x, bus master at %x", config.name, channel->at.command, channel->at.control,
-		 channel->at.bus_master);
+	log_info("%s of %x:%x.%x at %x, %x, bus master at %x", config.name, function->bus, function->device,
+		function->function, channel->at.command, channel->at.control, channel->at.bus_master);
 	return 0;
 }
 

@@ -220,10 +220,3 @@ void ata_quiesce(struct ata *ata)
 	secret_wipe(ata->bounce, ata->bounce_bytes);
 	port_unlock(&ata->lock);
 }
-
-void ata_statistics(struct ata *ata, struct ata_statistics *out)
-{
-	port_lock(&ata->lock);
-	*out = ata->statistics;
-	port_unlock(&ata->lock);
-}

@@ -124,10 +124,4 @@ void ata_release(struct ata *ata);
  */
 void ata_quiesce(struct ata *ata);
 
-/* Counters since start, for `underseal stat`. */
-struct ata_statistics {
-	uint64_t commands, bytes_read, bytes_written, refused;
-};
-void ata_statistics(struct ata *ata, struct ata_statistics *out);
-
 #endif

@@ -68,13 +68,23 @@ void command_issue(struct ata *ata, const struct fis_h2d *fis)
 	settle_time(ata);
 }
 
+void command_log_refusal(struct ata *ata, const char *why)
+{
+	if (ata->refused == LOGGED_REFUSALS)
+		return;
+	ata->refused++;
+	if (map_of(ata))
+		log_info("%s: drive %u: command %x at LBA %llx refused: %s", ata->name, ata->busy, ata->fis.command,
+			(unsigned long long)ata->command.lba, why);
+	else
+		log_info("%s: drive %u: DMA refused: %s", ata->name, ata->busy, why);
+}
+
 void command_refuse(struct ata *ata, const char *why)
 {
 	struct fis_h2d fis = ata->fis;
 
-	if (ata->statistics.refused++ < LOGGED_REFUSALS)
-		log_info("%s: drive %u: command %x at LBA %llx refused: %s", ata->name, ata->busy, ata->fis.command,
-			(unsigned long long)ata->command.lba, why);
+	command_log_refusal(ata, why);
 	command_forget(ata);
 	command_make_refusal(&fis, false);
 	command_issue(ata, &fis);
@@ -200,7 +210,6 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 	command_forget(ata);
 	ata->busy = selected(ata);
 	ata->drive[ata->busy].multiple_asked = 0;
-	ata->statistics.commands++;
 	early = ata->by_dma && ata->prd_fresh && ata->env->lend;
 	ata->by_dma = false;
 	if (!map_of(ata)) {

@@ -147,23 +147,22 @@ static void wait_for_data(const struct ata *ata)
 	}
 }
 
-/* A command that failed: nobody knows what of its data has been moved, and the guest does not read it. */
+/*
+ * A drive that meets a bad sector has transferred those before it, names it (ACS-3,
+ * 6.2), and systems take what lies before it for read. Where nothing was transferred,
+ * what is in the buffers means nothing, before and after.
+ */
 void dma_end(struct ata *ata, uint8_t status, struct cipher_scope *scope)
 {
 	const struct command *command = &ata->command;
 
 	ata->flow = FLOW_NONE;
-	if (status & (STATUS_ERR | STATUS_DF))
-		return;
-	ata->by_dma = true;
-	if (command->class == COMMAND_WRITE)
-		ata->statistics.bytes_written += ata->total;
+	ata->by_dma = !(status & (STATUS_ERR | STATUS_DF));
 	if (command->class != COMMAND_READ)
 		return;
 	wait_for_data(ata);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	transform_table(ata, command->lba * map_of(ata)->lba_size, ata->total, scope);
-	ata->statistics.bytes_read += ata->total;
 }
 
 /* A drive of the guest's own: any command of it may be one with DMA. */
@@ -174,8 +173,7 @@ static void pass_start(struct ata *ata, uint8_t direction)
 
 	ata->prd_fresh = false;
 	if (why) {
-		if (ata->statistics.refused++ < 64)
-			log_info("%s: drive %u: DMA refused: %s", ata->name, ata->busy, why);
+		command_log_refusal(ata, why);
 		return;
 	}
 	give_table(ata);

@@ -71,7 +71,7 @@ struct ata {
 	uint32_t entries;
 	uint8_t *bounce;
 	uint32_t bounce_bytes;
-	struct ata_statistics statistics;
+	uint32_t refused; /* commands, for the log */
 };
 
 static inline uint8_t device_in(const struct ata *ata, enum ata_port port)
@@ -120,6 +120,8 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope);
 void command_issue(struct ata *ata, const struct fis_h2d *fis);
 /* Has the drive abort: it makes the status, the error and the interrupt. The command is over. */
 void command_refuse(struct ata *ata, const char *why);
+/* Says so, but not for ever. */
+void command_log_refusal(struct ata *ata, const char *why);
 /* Forgets the command in flight; wipes what its data was in. The bus master is stopped. */
 void command_forget(struct ata *ata);
 

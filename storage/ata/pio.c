@@ -28,13 +28,6 @@ static uint64_t place_on_disk(const struct ata *ata)
 	return ata->command.lba * map_of(ata)->lba_size + ata->moved;
 }
 
-static void count_piece(struct ata *ata, uint64_t *bytes)
-{
-	ata->moved += PIECE_BYTES;
-	if (ata->command.class == COMMAND_READ || ata->command.class == COMMAND_WRITE)
-		*bytes += PIECE_BYTES;
-}
-
 static bool fetch_piece(struct ata *ata, struct cipher_scope *scope)
 {
 	if (ata->flow != FLOW_PIO_IN || !is_asked_for(ata))
@@ -52,7 +45,7 @@ static bool fetch_piece(struct ata *ata, struct cipher_scope *scope)
 static void finish_piece_in(struct ata *ata)
 {
 	ata->piece_full = false;
-	count_piece(ata, &ata->statistics.bytes_read);
+	ata->moved += PIECE_BYTES;
 	if (ata->moved >= ata->total)
 		command_forget(ata);
 }
@@ -90,7 +83,7 @@ static void give_piece(struct ata *ata, struct cipher_scope *scope)
 	transform_memory(map_of(ata), place_on_disk(ata), ata->piece, PIECE_BYTES, true, scope);
 	ata->env->data_out(ata->env->context, ata->piece, PIECE_BYTES / 2);
 	ata->piece_at = 0;
-	count_piece(ata, &ata->statistics.bytes_written);
+	ata->moved += PIECE_BYTES;
 	if (ata->moved >= ata->total)
 		command_forget(ata);
 }
@@ -116,7 +109,7 @@ static void give_block(struct ata *ata, struct cipher_scope *scope)
 
 		transform_memory(map_of(ata), place_on_disk(ata), piece, PIECE_BYTES, true, scope);
 		ata->env->data_out(ata->env->context, piece, PIECE_BYTES / 2);
-		count_piece(ata, &ata->statistics.bytes_written);
+		ata->moved += PIECE_BYTES;
 	}
 }
 

@@ -71,6 +71,7 @@ struct channel_drive {
 	struct ata_plan plan;
 	uint8_t *data;
 	uint32_t at, end;
+	uint8_t fails;  /* the error that it ends with when what lies before a bad sector is read */
 	uint32_t saved; /* bytes of a PIO write that are on the medium */
 };
 

@@ -85,7 +85,7 @@ void drive_block_end(struct channel *ch, struct channel_drive *d)
 	bool last = d->at == d->plan.bytes;
 
 	(void)ch;
-	if (d->plan.direction == ATA_IN && last) {
+	if (d->plan.direction == ATA_IN && last && !d->fails) {
 		finish(d, 0, false); /* its interrupt came with the block */
 		return;
 	}
@@ -109,6 +109,7 @@ void drive_command(struct channel *ch, unsigned drive, uint8_t opcode)
 	d->status = ST_BSY | IDLE_STATUS;
 	d->phase = PHASE_GIVEN;
 	d->at = d->saved = 0;
+	d->fails = 0;
 }
 
 /* ---- the packet drive ---------------------------------------------------------------------------------------- */
@@ -178,6 +179,12 @@ static void given(struct channel *ch, struct channel_drive *d)
 		ch->drive[0].pending = true;
 		return;
 	}
+	/* What lies before a bad sector is read, and that is named. */
+	if (error == ATA_UNC && d->plan.direction == ATA_IN && d->plan.bytes) {
+		d->fails = error;
+		d->plan.pio = ata_row(d->command.command)->pio;
+		error = 0;
+	}
 	/* Queued commands are not for ports. */
 	if (d->plan.ncq)
 		error = ATA_ABRT;
@@ -218,9 +225,11 @@ static bool dma(struct channel *ch, struct channel_drive *d)
 	}
 	if (!in)
 		error = ata_disk_out(d->disk, &d->command, d->data, d->plan.bytes);
+	if (d->fails)
+		d->command.lba = d->disk->bad_lba;
 	if (d->disk)
 		leave_registers(d);
-	finish(d, error, true);
+	finish(d, error ? error : d->fails, true);
 	return true;
 }
 
@@ -232,7 +241,9 @@ static void last(struct channel_drive *d)
 		packet_command(d);
 		return;
 	}
-	error = save(d);
+	if (d->fails)
+		d->command.lba = d->disk->bad_lba;
+	error = d->fails ? d->fails : save(d);
 	leave_registers(d);
 	finish(d, error, true);
 }

@@ -281,7 +281,7 @@ static void test_identify(void **state)
 	}
 }
 
-/* The drive fails: its status and error are the guest's, and nothing is decrypted. */
+/* The drive fails: its status and error are the guest's, and what it has read before the bad sector is decrypted. */
 static void test_media_error(void **state)
 {
 	struct ata_fixture f;
@@ -290,11 +290,13 @@ static void test_media_error(void **state)
 	start(&f, false);
 	f.m.disk[0].bad_lba = 105;
 	for (int dma = 0; dma < 2; dma++) {
-		memset(f.memory, 0x31, 8192);
-		assert_false(guest_ata_read(&f.g, dma, false, 100, 16, f.buffer));
-		assert_int_equal(f.g.error, ATA_UNC);
-		for (int i = 0; i < 8192; i++)
-			assert_int_equal(f.memory[i], 0x31);
+		for (int wide = 0; wide < 2; wide++) {
+			memset(f.memory, 0x31, 8192);
+			assert_false(guest_ata_read(&f.g, dma, wide, 100, 16, f.buffer));
+			assert_int_equal(f.g.error, ATA_UNC);
+			assert_int_equal(guest_ata_in(&f.g, PORT_LBA_LOW), 105);
+			assert_true(ata_fixture_holds(&f, 100, 5, f.memory));
+		}
 		assert_false(guest_ata_write(&f.g, dma, true, 100, 16, f.buffer));
 		assert_int_equal(f.g.error, ATA_UNC);
 		assert_false(guest_ata_read(&f.g, dma, true, SECTORS - 1, 2, f.buffer));
