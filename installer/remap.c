@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "installer/remap.h"
 #include "installer/node.h"
+#include "storage/ata/supported.h"
 #include "storage/nvme/nvme.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -96,7 +97,10 @@ static const char *foreign_controller(const char *directory, int *found)
 	if (*found || !class)
 		return NULL;
 	*found = 1;
-	if (class >> 8 == PCI_CLASS_IDE || class >> 8 == PCI_CLASS_SATA || class == PCI_CLASS_NVME)
+	if (class >> 8 == PCI_CLASS_IDE)
+		return ata_controller_refusal(
+			(uint16_t)number_in(directory, "vendor"), (uint16_t)number_in(directory, "device"));
+	if (class >> 8 == PCI_CLASS_SATA || class == PCI_CLASS_NVME)
 		return NULL;
 	return "is on neither an AHCI (SATA), an IDE nor an NVMe controller, the only kinds that are unlocked at boot";
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/controller.h"
 #include "hv/boot/nvme_namespace.h"
+#include "storage/ata/supported.h"
 #include "storage/nvme/nvme.h"
 #include <efilib.h>
 #include <efipciio.h>
@@ -46,10 +47,16 @@ static const char *ahci_disk(const EFI_DEVICE_PATH *path, struct boot_volume *vo
 }
 
 /* The ATAPI node, which ATA disks on ports have as well. */
-static const char *ata_disk(const EFI_DEVICE_PATH *path, struct boot_volume *volume)
+static const char *ata_disk(EFI_PCI_IO_PROTOCOL *pci, const EFI_DEVICE_PATH *path, struct boot_volume *volume)
 {
 	const ATAPI_DEVICE_PATH *atapi = (const ATAPI_DEVICE_PATH *)path;
+	UINT16 identity[2]; /* vendor, device */
 
+	if (EFI_ERROR(pci->Pci.Read(pci, EfiPciIoWidthUint16, 0, 2, identity)))
+		return unsupported;
+	if (ata_controller_refusal(identity[0], identity[1]))
+		return "Its disk is on a controller in IDE mode that systems turn to AHCI as they start. Switch it to AHCI in the "
+		       "firmware setup.";
 	if (!is_node(path, MSG_ATAPI_DP) || atapi->PrimarySecondary > 1 || atapi->SlaveMaster > 1)
 		return unsupported;
 	volume->controller = BOOT_CONTROLLER_ATA;
@@ -116,7 +123,7 @@ const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume, cons
 	volume->pci_device = (uint8_t)device;
 	volume->pci_function = (uint8_t)function;
 	if (class_of(pci) >> 8 == PCI_CLASS_IDE)
-		return ata_disk(path, volume);
+		return ata_disk(pci, path, volume);
 	switch (class_of(pci)) {
 	case PCI_CLASS_AHCI:
 		return ahci_disk(path, volume);

@@ -15,7 +15,7 @@ int main(int count, char **words)
 	return 0;
 }
 END
-gcc -std=gnu11 -O1 -g -I"$root" -D_GNU_SOURCE -fsanitize=address,undefined -o ask ask.c "$root"/installer/{remap,node}.c
+gcc -std=gnu11 -O1 -g -I"$root" -D_GNU_SOURCE -fsanitize=address,undefined -o ask ask.c "$root"/installer/{remap,node}.c "$root"/storage/ata/supported.c
 
 # tree NAME CLASS DRIVER REMAPPED: a disk 8:0 below a PCI device.
 tree() {
@@ -38,6 +38,21 @@ expect 0 '^fine$' ./ask ahci-without dev/block/8:0
 expect 0 '^fine$' ./ask ahci dev/block/8:16
 expect 0 '^fine$' ./ask ide dev/block/8:0
 expect 0 'neither an AHCI (SATA), an IDE nor an NVMe' ./ask sas dev/block/8:0
+while read -r vendor device reason; do
+	tree "ide-$vendor-$device" 0x01018f ata ''
+	echo "$vendor" >"ide-$vendor-$device/devices/pci0000:00/0000:00:17.0/vendor"
+	echo "$device" >"ide-$vendor-$device/devices/pci0000:00/0000:00:17.0/device"
+	expect 0 "$reason" ./ask "ide-$vendor-$device" dev/block/8:0
+done <<'END'
+0x1002 0x4380 turn to AHCI
+0x1002 0x4390 turn to AHCI
+0x1002 0x439c ^fine$
+0x1022 0x7800 turn to AHCI
+0x1022 0x780c ^fine$
+0x1022 0x7900 turn to AHCI
+0x197b 0x2363 turn to AHCI
+0x8086 0x2360 ^fine$
+END
 expect 0 'remapped NVMe disks' ./ask remapped dev/block/8:0
 expect 0 'RAID controller' ./ask raid dev/block/8:0
 expect 0 'Intel VMD' ./ask vmd dev/block/8:0
