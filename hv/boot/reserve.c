@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/reserve.h"
+#include "storage/ata/ata.h"
 #include "storage/nvme/nvme.h"
 #include "hv/core/log_area.h"
 #include <efilib.h>
@@ -21,6 +22,17 @@ const struct hv_image_header *reserve_image_header(VOID)
 	return (const struct hv_image_header *)hv_image;
 }
 
+static UINT64 arena(const struct boot_info *info, uint8_t controller)
+{
+	switch (controller) {
+	case BOOT_CONTROLLER_NVME:
+		return nvme_arena_bytes(nvme_queues_for(info->cpus));
+	case BOOT_CONTROLLER_ATA: /* two channels */
+		return 2 * ata_arena_bytes(ATA_LONGEST_WRITE);
+	}
+	return PER_HBA;
+}
+
 /* What the mediators of the volumes' controllers work in. */
 static UINT64 arenas(const struct boot_info *info)
 {
@@ -39,7 +51,7 @@ static UINT64 arenas(const struct boot_info *info)
 		}
 		if (j < i)
 			continue;
-		bytes += a->controller == BOOT_CONTROLLER_NVME ? nvme_arena_bytes(nvme_queues_for(info->cpus)) : PER_HBA;
+		bytes += arena(info, a->controller);
 	}
 	return bytes;
 }

@@ -16,8 +16,6 @@
 
 #define MAX_CONTROLLERS 4
 #define PAGE            4096ull
-/* What a channel with volumes gets: the longest write by DMA is a little shorter. */
-#define CHANNEL_ARENA (3ull << 20)
 
 struct channel {
 	struct ata *ata;
@@ -328,7 +326,7 @@ static int start_channel(struct controller *controller, unsigned number)
 
 	for (unsigned i = 0; i < ATA_DRIVES; i++)
 		config.disk[i] = channel->map[i].count ? &channel->map[i] : NULL;
-	config.arena_bytes = config.disk[0] || config.disk[1] ? CHANNEL_ARENA : (ata_arena_bytes() + PAGE - 1) & ~(PAGE - 1);
+	config.arena_bytes = ata_arena_bytes(config.disk[0] || config.disk[1] ? ATA_LONGEST_WRITE : ATA_LEAST_WRITE);
 	config.arena = memory_take(config.arena_bytes, PAGE);
 	channel->env = (struct ata_env){
 		channel, device_in, device_out, data_in, data_out, disk_guest_ram, disk_bus_address,

@@ -4,15 +4,14 @@
 #include "storage/ata/internal.h"
 #include "storage/crypt/wipe.h"
 
-#define PAGE         4096u
-#define STATE_BYTES  ((sizeof(struct ata) + PAGE - 1) & ~(size_t)(PAGE - 1))
-#define LEAST_BOUNCE (1u << 20) /* 256 sectors of 4096 bytes: what a 28-bit command can name */
-#define BELOW_4G     (1ull << 32)
+#define PAGE        4096u
+#define STATE_BYTES ((sizeof(struct ata) + PAGE - 1) & ~(size_t)(PAGE - 1))
+#define BELOW_4G    (1ull << 32)
 
-size_t ata_arena_bytes(void)
+size_t ata_arena_bytes(uint32_t longest_write)
 {
 	/* The table, where it does not cross 64 KiB. */
-	return STATE_BYTES + 2 * PRD_BOUNDARY + LEAST_BOUNCE;
+	return STATE_BYTES + 2 * PRD_BOUNDARY + longest_write;
 }
 
 static bool divide_arena(struct ata *ata, const struct ata_config *config)
@@ -37,7 +36,7 @@ struct ata *ata_init(const struct ata_config *config)
 	struct ata *ata = config->arena;
 	uint8_t status;
 
-	if (config->arena_bytes < ata_arena_bytes()) {
+	if (config->arena_bytes < ata_arena_bytes(ATA_LEAST_WRITE)) {
 		log_error("%s: too little memory", config->name);
 		return NULL;
 	}

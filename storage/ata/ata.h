@@ -83,8 +83,14 @@ struct ata_config {
 	bool bus_master; /* the controller has one */
 };
 
-/* The least arena. What is given beyond is bounce memory, which bounds what one command may write to a volume by DMA. */
-size_t ata_arena_bytes(void);
+/*
+ * The arena for commands that write so many bytes to a volume by DMA, a multiple of 4096.
+ * At least what a command of 28 bits can name on a disk with sectors of 4096 bytes;
+ * systems make none of more than 4 MiB.
+ */
+#define ATA_LEAST_WRITE   (1u << 20)
+#define ATA_LONGEST_WRITE (4u << 20)
+size_t ata_arena_bytes(uint32_t longest_write);
 
 /*
  * Takes the channel over. The firmware's driver has been disconnected; the bus

@@ -82,7 +82,7 @@ static void add_disk(struct ata_machine *m, unsigned drive, const struct ata_mac
 
 void ata_machine_init(struct ata_machine *m, const struct ata_machine_options *options)
 {
-	size_t arena = options->arena_bytes ? options->arena_bytes : ata_arena_bytes();
+	size_t arena = options->arena_bytes ? options->arena_bytes : ata_arena_bytes(ATA_LEAST_WRITE);
 	struct ata_config config = {.env = &m->env, .name = "ata", .bus_master = true};
 
 	memset(m, 0, sizeof(*m));

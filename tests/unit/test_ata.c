@@ -170,19 +170,27 @@ static void test_largest(void **state)
 /* What does not fit bounce memory is refused whole; a read needs none. */
 static void test_too_long(void **state)
 {
-	struct ata_piece piece[32];
-	struct guest_ata_command c = guest_ata_transfer(true, true, true, 100, 4096);
+	struct ata_piece piece[66];
+	struct guest_ata_command c = guest_ata_transfer(true, true, true, 100, 8321);
 	struct ata_fixture f;
 
 	(void)state;
-	start(&f, &(struct ata_machine_options){.sectors = 16384}, 0, false);
-	for (uint32_t i = 0; i < 32; i++)
+	start(&f, &(struct ata_machine_options){.sectors = 20480, .arena_bytes = ata_arena_bytes(ATA_LONGEST_WRITE)}, 0, false);
+	for (uint32_t i = 0; i < 66; i++)
 		piece[i] = (struct ata_piece){(uint32_t)f.buffer + i % 16 * 65536, 65536};
-	assert_false(guest_ata_dma(&f.g, &c, false, piece, 32));
+	/* There is room for a little more than there must be. */
+	assert_false(guest_ata_dma(&f.g, &c, false, piece, 66));
 	assert_int_equal(f.g.error, ATA_ABRT);
 	assert_true(ata_fixture_unchanged(&f));
 	c.opcode = 0x25;
-	assert_true(guest_ata_dma(&f.g, &c, true, piece, 32));
+	assert_true(guest_ata_dma(&f.g, &c, true, piece, 66));
+	c.opcode = 0x35;
+	c.count = 8192;
+	for (uint32_t i = 0; i < 16; i++)
+		memset(f.memory + i * 65536, (int)(i + 1), 65536);
+	assert_true(guest_ata_dma(&f.g, &c, false, piece, 64));
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(ata_fixture_holds(&f, 100 + 2048 * i, 2048, f.memory));
 	stop(&f);
 }
 

@@ -158,7 +158,7 @@ static void test_start_refused(void **state)
 	ata_machine_init(&m, &(struct ata_machine_options){.stuck = true});
 	assert_null(m.ata);
 	ata_machine_free(&m);
-	ata_machine_init(&m, &(struct ata_machine_options){.arena_bytes = ata_arena_bytes() - 4096});
+	ata_machine_init(&m, &(struct ata_machine_options){.arena_bytes = ata_arena_bytes(ATA_LEAST_WRITE) - 4096});
 	assert_null(m.ata);
 	ata_machine_free(&m);
 	/* An empty channel is no busy drive, and is not waited for. */
