@@ -124,8 +124,10 @@ static void begin_pio(struct ata *ata)
 static void begin_plain(struct ata *ata)
 {
 	command_issue(ata, &ata->fis);
-	if (ata->fis.command == COMMAND_SET_MULTIPLE)
+	if (ata->fis.command == COMMAND_SET_MULTIPLE) {
+		ata->drive[ata->busy].multiple_set = true;
 		ata->drive[ata->busy].multiple_asked = ata->fis.count;
+	}
 	if (ata->fis.command == COMMAND_DIAGNOSTIC)
 		forget_settings(ata);
 }
@@ -209,7 +211,7 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 		return;
 	command_forget(ata);
 	ata->busy = selected(ata);
-	ata->drive[ata->busy].multiple_asked = 0;
+	ata->drive[ata->busy].multiple_set = false;
 	early = ata->by_dma && ata->prd_fresh && ata->env->lend;
 	ata->by_dma = false;
 	if (!map_of(ata)) {

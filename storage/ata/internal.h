@@ -33,8 +33,9 @@ enum flow {
 
 struct drive {
 	const struct disk_map *map; /* NULL: the guest's own */
-	uint8_t multiple;           /* sectors of a block of READ and WRITE MULTIPLE; 0: not known */
-	uint8_t multiple_asked;     /* by a command that has not ended */
+	uint8_t multiple;           /* sectors of a block of READ and WRITE MULTIPLE; 0: none, or not known */
+	bool multiple_set;          /* by a command that has not ended: */
+	uint8_t multiple_asked;
 	bool probed, reads_back;    /* whether what was written before the latest value can be read */
 };
 

@@ -12,6 +12,10 @@
 #include "storage/ata_commands/identify.h"
 #include "storage/crypt/wipe.h"
 
+/* ACS-3, 7.12.7: sectors of a block of READ and WRITE MULTIPLE. */
+#define IDENTIFY_MULTIPLE       59
+#define IDENTIFY_MULTIPLE_VALID 0x100u
+
 static bool asks(uint8_t status)
 {
 	return (status & (STATUS_BSY | STATUS_DRQ)) == STATUS_DRQ && status != STATUS_NOBODY_IDLE;
@@ -28,6 +32,15 @@ static uint64_t place_on_disk(const struct ata *ata)
 	return ata->command.lba * map_of(ata)->lba_size + ata->moved;
 }
 
+/* A driver that finds the size of blocks set does not set it. */
+static void fetch_identify(struct ata *ata)
+{
+	uint16_t word = ((const uint16_t *)ata->piece)[IDENTIFY_MULTIPLE];
+
+	ata->drive[ata->busy].multiple = word & IDENTIFY_MULTIPLE_VALID ? (uint8_t)word : 0;
+	identify_adjust((uint16_t *)ata->piece);
+}
+
 static bool fetch_piece(struct ata *ata, struct cipher_scope *scope)
 {
 	if (ata->flow != FLOW_PIO_IN || !is_asked_for(ata))
@@ -36,7 +49,7 @@ static bool fetch_piece(struct ata *ata, struct cipher_scope *scope)
 	if (ata->command.class == COMMAND_READ)
 		transform_memory(map_of(ata), place_on_disk(ata), ata->piece, PIECE_BYTES, false, scope);
 	else if (ata->command.class == COMMAND_IDENTIFY)
-		identify_adjust((uint16_t *)ata->piece);
+		fetch_identify(ata);
 	ata->piece_full = true;
 	ata->piece_at = 0;
 	return true;

@@ -36,7 +36,7 @@ static void settle_multiple(struct drive *drive, uint8_t status)
 {
 	if (!(status & STATUS_ERR))
 		drive->multiple = drive->multiple_asked;
-	drive->multiple_asked = 0;
+	drive->multiple_set = false;
 }
 
 /* The drive is not busy: what that says of the command in flight. */
@@ -45,7 +45,7 @@ static void settle(struct ata *ata, uint8_t status, struct cipher_scope *scope)
 	struct drive *drive = &ata->drive[ata->busy];
 	bool failed = status & (STATUS_ERR | STATUS_DF);
 
-	if (drive->multiple_asked)
+	if (drive->multiple_set)
 		settle_multiple(drive, status);
 	if (status & STATUS_DRQ)
 		return;
@@ -95,8 +95,10 @@ void register_write(struct ata *ata, enum ata_port port, uint8_t value, struct c
 
 void forget_settings(struct ata *ata)
 {
-	for (unsigned i = 0; i < ATA_DRIVES; i++)
-		ata->drive[i].multiple = ata->drive[i].multiple_asked = 0;
+	for (unsigned i = 0; i < ATA_DRIVES; i++) {
+		ata->drive[i].multiple = 0;
+		ata->drive[i].multiple_set = false;
+	}
 	memset(ata->latest, 0, sizeof(ata->latest));
 	memset(ata->before, 0, sizeof(ata->before));
 	ata->device = 0;

@@ -193,6 +193,7 @@ static void test_pinned(void **state)
 static void test_pinned_unknown_block(void **state)
 {
 	struct ata_fixture f;
+	uint8_t data[512];
 
 	(void)state;
 	start(&f, false);
@@ -209,6 +210,19 @@ static void test_pinned_unknown_block(void **state)
 	assert_true(write_around_pin(&f, 1, 32, 16));
 	memcpy(f.medium, f.m.disk[0].medium, SECTORS * 512);
 	memset(f.memory, 0x67, 512);
+	/* IDENTIFY tells it as well. A size of 0 is none, and the drive does not take writes in blocks then. */
+	assert_true(guest_ata_reset(&f.g));
+	assert_true(guest_ata_pio_in(&f.g, &(struct guest_ata_command){.opcode = 0xec}, data, 512, 512));
+	memset(f.memory, 0x68, 512);
+	assert_true(write_around_pin(&f, 1, 32, 16));
+	memcpy(f.medium, f.m.disk[0].medium, SECTORS * 512);
+	assert_true(guest_ata_plain(&f.g, &(struct guest_ata_command){.opcode = 0xc6, .count = 0}));
+	memset(f.memory, 0x67, 512);
+	assert_false(write_around_pin(&f, 1, 32, 16));
+	assert_true(guest_ata_pio_in(&f.g, &(struct guest_ata_command){.opcode = 0xec}, data, 512, 512));
+	assert_false(write_around_pin(&f, 1, 32, 16));
+	assert_int_equal(f.g.error, ATA_ABRT);
+	assert_int_equal(f.m.disk[0].seen[0xc5], 4);
 	/* Both kinds of reset forget it. */
 	assert_true(guest_ata_reset(&f.g));
 	assert_false(write_around_pin(&f, 1, 32, 16));
