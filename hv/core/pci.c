@@ -116,6 +116,16 @@ static bool touches(uint32_t offset, unsigned size, uint32_t first, uint32_t end
 	return offset < end && offset + size > first;
 }
 
+static bool is_open(const struct pci_watch *watch, uint32_t offset, unsigned size)
+{
+	if (!watch->open || offset + size <= PCI_CAPABILITIES_FIRST)
+		return true;
+	for (unsigned i = 0; i < watch->opens; i++)
+		if (watch->open[i].first <= offset && offset + size - 1 <= watch->open[i].last)
+			return true;
+	return false;
+}
+
 /* The command register's bits `off` cleared in a write of `size` bytes from `offset` on. */
 static uint64_t without(uint16_t off, uint32_t offset, unsigned size, uint64_t value)
 {
@@ -164,6 +174,8 @@ static void guest_write(struct watched *entry, uint32_t offset, unsigned size, u
 	bool moves = command || address_moves;
 	uint16_t off = entry->watch.command_off;
 
+	if (!is_open(&entry->watch, offset, size))
+		return;
 	port_lock(&entry->lock);
 	if (moves && entry->watch.hold)
 		entry->watch.hold(entry->watch.context);

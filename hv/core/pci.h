@@ -10,6 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Of configuration space, both ends within. */
+struct pci_range {
+	uint16_t first, last;
+};
+
 struct pci_watch {
 	uint8_t bus, device, function;
 	void *context;
@@ -23,6 +28,12 @@ struct pci_watch {
 	bool (*moved)(void *context, bool wanted);
 	bool io; /* what is followed is I/O ports, and the programming interface with them; else memory */
 	uint16_t command_off; /* bits of the command register that stay clear, whatever the guest writes */
+	/*
+	 * Behind the header, from 40h on, the guest's writes are dropped that do not lie
+	 * within one of these. NULL: none is.
+	 */
+	const struct pci_range *open;
+	unsigned opens;
 	/*
 	 * Before it stops decoding, or where a reset is found to have stopped it: until
 	 * `moved` nobody can reach its registers. Optional; called like `moved`.

@@ -346,7 +346,7 @@ static int take_over(struct controller *controller)
 {
 	/* Some have their registers in memory too: it stays off. */
 	const struct ata_function *function = &controller->function;
-	const struct pci_watch watch = {.bus = function->bus, .device = function->device,
+	struct pci_watch watch = {.bus = function->bus, .device = function->device,
 		.function = function->function, .context = controller, .moved = moved, .moving = moving, .hold = hold,
 		.release = release, .io = true, .command_off = PCI_COMMAND_MEMORY};
 	int error = 0;
@@ -355,6 +355,7 @@ static int take_over(struct controller *controller)
 		return -1;
 	for (unsigned i = 0; i < ATA_CHANNELS && !error; i++)
 		error = start_channel(controller, i);
+	watch.open = ata_open_configuration(function, &watch.opens);
 	return error ? error : pci_watch(&watch);
 }
 

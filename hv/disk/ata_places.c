@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/disk/ata_places.h"
-#include "hv/core/pci.h"
 
+#define PCI_IDENTITY    0x00
+#define VENDOR_INTEL    0x8086u
 #define BAR_IO          1u
 #define NATIVE(channel) (1u << 2 * (channel)) /* of the programming interface */
 
@@ -27,6 +28,15 @@ bool ata_function_init(struct ata_function *function)
 {
 	function->has_bus_master = config(function, PCI_BAR(4)) & BAR_IO;
 	return config(function, PCI_COMMAND) & PCI_COMMAND_IO;
+}
+
+const struct pci_range *ata_open_configuration(const struct ata_function *function, unsigned *count)
+{
+	/* PIIX3 to ICH10: IDETIM and SIDETIM, UDMACTL and UDMATIM, IDE_CONFIG; the switches of SATA ports. MAP is not among them. */
+	static const struct pci_range intel[] = {{0x40, 0x47}, {0x48, 0x4b}, {0x54, 0x57}, {0x92, 0x93}};
+
+	*count = (uint16_t)config(function, PCI_IDENTITY) == VENDOR_INTEL ? sizeof(intel) / sizeof(intel[0]) : 0;
+	return intel;
 }
 
 struct ata_places ata_fixed_places(const struct ata_function *function, unsigned channel)

@@ -8,8 +8,7 @@
 #ifndef HV_DISK_ATA_PLACES_H
 #define HV_DISK_ATA_PLACES_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "hv/core/pci.h"
 
 #define ATA_CHANNELS         2
 #define ATA_BUS_MASTER_PORTS 8 /* of each channel */
@@ -18,6 +17,13 @@ struct ata_function {
 	uint8_t bus, device, function;
 	bool has_bus_master;
 };
+
+/*
+ * What the guest may write of the function's configuration space behind the header: the
+ * timing of cables where it is known to be that. What is there else turns controllers
+ * into others, with registers elsewhere, or resets them. `count` of them; never NULL.
+ */
+const struct pci_range *ata_open_configuration(const struct ata_function *function, unsigned *count);
 
 /* Where the ports of a channel begin; 0 where they cannot be reached. */
 struct ata_places {

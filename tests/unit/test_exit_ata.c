@@ -16,6 +16,7 @@
 
 static struct boot_info info;
 static uint8_t first_command = 7; /* what the firmware left */
+static uint16_t vendor = 0x8086;
 
 static uint8_t command(void)
 {
@@ -31,6 +32,7 @@ static int start(uint8_t interface, uint8_t port)
 		.last_lba = 4095, .header_first_lba = 64, .header_last_lba = 127};
 
 	assert_int_equal(machine_start(&machine), 0);
+	memcpy(platform.config, &vendor, 2);
 	platform.config[PCI_COMMAND] = first_command;
 	platform.config[INTERFACE] = interface;
 	platform.config[INTERFACE + 1] = platform.config[INTERFACE + 2] = 1;
@@ -220,6 +222,49 @@ MACHINE_TEST(test_bus_reset)
 	assert_true(is_bus_master(0xc000));
 }
 
+/* Each write by ports and by ECAM, and whether the device of Intel's, or of nobody known, may see it. */
+static void expect_configuration(bool known)
+{
+	static const struct {
+		uint16_t offset;
+		uint8_t size;
+		bool timing, header;
+	} writes[] = {{0x3c, 1, .header = true}, {0x40, 4, .timing = true}, {0x44, 1, .timing = true},
+		{0x48, 1, .timing = true}, {0x4a, 2, .timing = true}, {0x54, 2, .timing = true}, {0x92, 2, .timing = true},
+		{0x46, 4, .timing = false}, {0x4c, 4, .timing = false}, {0x52, 4, .timing = false}, {0x56, 4, .timing = false},
+		{0x90, 1, .timing = false}, {0x90, 4, .timing = false}, {0x92, 4, .timing = false}, {0x3e, 4, .timing = false},
+		{0xf8, 4, .timing = false}, {0xff, 1, .timing = false}};
+	const uint64_t page = ECAM + (FUNCTION_DEVICE << 15) + (FUNCTION_NUMBER << 12);
+
+	for (unsigned i = 0; i < sizeof(writes) / sizeof(writes[0]); i++) {
+		uint8_t *byte = &platform.config[writes[i].offset];
+		uint8_t expected = writes[i].header || (known && writes[i].timing) ? 0x5a : 0;
+
+		*byte = 0;
+		if (writes[i].offset % 4 + writes[i].size <= 4) {
+			config_out(writes[i].offset, writes[i].size, 0x5a5a5a5a);
+			assert_int_equal(*byte, expected);
+		}
+		*byte = 0;
+		assert_true(guest_write(1, page + writes[i].offset, writes[i].size, 0x5a5a5a5a));
+		assert_int_equal(*byte, expected);
+	}
+}
+
+/* Behind the header the guest sets the timing of a controller of Intel's, and nothing else. */
+MACHINE_TEST(test_configuration)
+{
+	assert_int_equal(start(0x80, 0), 0);
+	expect_configuration(true);
+}
+
+MACHINE_TEST(test_configuration_unknown)
+{
+	vendor = 0x1106;
+	assert_int_equal(start(0x80, 0), 0);
+	expect_configuration(false);
+}
+
 MACHINE_TEST(test_native)
 {
 	assert_int_equal(start(0x85, 3), 0);
@@ -257,6 +302,8 @@ int main(void)
 		cmocka_unit_test(test_bus_master_moves),
 		cmocka_unit_test(test_decoding),
 		cmocka_unit_test(test_bus_reset),
+		cmocka_unit_test(test_configuration),
+		cmocka_unit_test(test_configuration_unknown),
 		cmocka_unit_test(test_native),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_refused_without_ports),
