@@ -210,8 +210,9 @@ void ata_quiesce(struct ata *ata)
 
 	port_lock(&ata->lock);
 	loan_end(ata);
-	/* A write that the drive has begun is let end: its sectors stay whole. */
-	if (!ata->dead && ata->flow == FLOW_DMA && !wait_while(ata, STATUS_BSY | STATUS_DRQ, &status))
+	/* A write that the drive has begun is let end: its sectors stay whole. Without the bus master it does not. */
+	if (!ata->dead && ata->flow == FLOW_DMA && device_in(ata, ATA_BM_COMMAND) & BM_START &&
+		!wait_while(ata, STATUS_BSY | STATUS_DRQ, &status))
 		log_warning("%s: drive %u does not end its command", ata->name, ata->busy);
 	if (!ata->dead && !ata->detached)
 		command_forget(ata);

@@ -45,7 +45,7 @@ static void settle_time(const struct ata *ata)
 		device_in(ata, ATA_CONTROL);
 }
 
-/* Twice each but the opcode: 48-bit commands read what was written first, others what was written last. */
+/* 48-bit commands, and some without an address, read what was written first as well. */
 void command_issue(struct ata *ata, const struct fis_h2d *fis)
 {
 	const struct {
@@ -60,7 +60,8 @@ void command_issue(struct ata *ata, const struct fis_h2d *fis)
 	};
 
 	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		device_out(ata, values[i].port, values[i].before);
+		if (!command_is_28_bit(fis->command))
+			device_out(ata, values[i].port, values[i].before);
 		device_out(ata, values[i].port, values[i].latest);
 	}
 	device_out(ata, ATA_DEVICE, fis->device);
@@ -203,7 +204,7 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 	const char *why;
 	bool idle, early;
 
-	loan_end(ata);
+	loan_end_at_command(ata, opcode);
 	if (ata->dead)
 		return;
 	idle = is_idle(ata, scope);

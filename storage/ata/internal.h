@@ -152,6 +152,8 @@ void give_table(const struct ata *ata);
 void loan_begin(struct ata *ata);
 /* Nothing is lent any more; what was written meanwhile is known. */
 void loan_end(struct ata *ata);
+/* The same before this command, which may not ask for what was written before the latest values: it is forgotten then. */
+void loan_end_at_command(struct ata *ata, uint8_t opcode);
 /* Lends the bus master without its table's address. */
 void loan_of_start(struct ata *ata);
 bool is_lent(const struct ata *ata, uint32_t port);

@@ -52,15 +52,17 @@ void loan_begin(struct ata *ata)
 	ata->env->lend(ata->env->context, ata->lent);
 }
 
-static void read_registers(struct ata *ata)
+static void read_registers(struct ata *ata, bool latest_only)
 {
 	for (unsigned port = ATA_COUNT; port <= ATA_LBA_HIGH; port++)
-		ata->latest[port] = device_in(ata, port);
+		ata->before[port] = ata->latest[port] = device_in(ata, port);
+	ata->device = device_in(ata, ATA_DEVICE);
+	if (latest_only)
+		return;
 	show_before(ata, true);
 	for (unsigned port = ATA_COUNT; port <= ATA_LBA_HIGH; port++)
 		ata->before[port] = device_in(ata, port);
 	show_before(ata, false);
-	ata->device = device_in(ata, ATA_DEVICE);
 }
 
 /* It held our table's address, and holds it again. */
@@ -75,7 +77,7 @@ static void read_prd(struct ata *ata)
 	give_table(ata);
 }
 
-void loan_end(struct ata *ata)
+static void end(struct ata *ata, bool latest_only)
 {
 	uint32_t lent = ata->lent;
 
@@ -84,11 +86,21 @@ void loan_end(struct ata *ata)
 	ata->lent = 0;
 	ata->env->lend(ata->env->context, 0);
 	if (lent & ATA_LEND_REGISTERS)
-		read_registers(ata);
+		read_registers(ata, latest_only);
 	if (lent & ATA_LEND_PRD)
 		read_prd(ata);
 	if (lent & ATA_LEND_BUS_MASTER)
 		ata->guest_bus_master = device_in(ata, ATA_BM_COMMAND) & (BM_START | BM_TO_MEMORY);
+}
+
+void loan_end(struct ata *ata)
+{
+	end(ata, false);
+}
+
+void loan_end_at_command(struct ata *ata, uint8_t opcode)
+{
+	end(ata, command_is_28_bit(opcode));
 }
 
 void loan_of_start(struct ata *ata)

@@ -91,13 +91,21 @@ void pio_in(struct ata *ata, uint8_t *to, uint32_t bytes, struct cipher_scope *s
 	}
 }
 
+/* False where the drive does not ask for it: it has ended the command while the guest wrote. */
+static bool give(struct ata *ata, uint8_t *piece, struct cipher_scope *scope)
+{
+	if (!is_asked_for(ata))
+		return false;
+	transform_memory(map_of(ata), place_on_disk(ata), piece, PIECE_BYTES, true, scope);
+	ata->env->data_out(ata->env->context, piece, PIECE_BYTES / 2);
+	ata->moved += PIECE_BYTES;
+	return true;
+}
+
 static void give_piece(struct ata *ata, struct cipher_scope *scope)
 {
-	transform_memory(map_of(ata), place_on_disk(ata), ata->piece, PIECE_BYTES, true, scope);
-	ata->env->data_out(ata->env->context, ata->piece, PIECE_BYTES / 2);
 	ata->piece_at = 0;
-	ata->moved += PIECE_BYTES;
-	if (ata->moved >= ata->total)
+	if (!give(ata, ata->piece, scope) || ata->moved >= ata->total)
 		command_forget(ata);
 }
 
@@ -117,13 +125,12 @@ void gather_begin(struct ata *ata)
 
 static void give_block(struct ata *ata, struct cipher_scope *scope)
 {
-	for (uint32_t at = 0; at < ata->block; at += PIECE_BYTES) {
-		uint8_t *piece = ata->bounce + at;
-
-		transform_memory(map_of(ata), place_on_disk(ata), piece, PIECE_BYTES, true, scope);
-		ata->env->data_out(ata->env->context, piece, PIECE_BYTES / 2);
-		ata->moved += PIECE_BYTES;
-	}
+	for (uint32_t at = 0; at < ata->block; at += PIECE_BYTES)
+		if (!give(ata, ata->bounce + at, scope)) {
+			log_warning("%s: drive %u does not take the whole of a block", ata->name, ata->busy);
+			command_forget(ata);
+			return;
+		}
 }
 
 /* The whole block is here: a command of its own. */

@@ -106,10 +106,11 @@ void forget_settings(struct ata *ata)
 
 void control_write(struct ata *ata, uint8_t value)
 {
+	/* With HOB the registers would be read back as what was written before. */
+	loan_end(ata);
 	ata->control = value & ~(CONTROL_SRST | CONTROL_HOB);
 	ata->control_known = true;
 	if (value & CONTROL_SRST) {
-		loan_end(ata);
 		ata->by_dma = false;
 		command_forget(ata);
 		forget_settings(ata);

@@ -99,6 +99,14 @@ static const struct command_rule *find(const struct fis_h2d *fis)
 	return NULL;
 }
 
+bool command_is_28_bit(uint8_t opcode)
+{
+	for (unsigned i = 0; i < command_rule_count; i++)
+		if (command_rules[i].opcode == opcode)
+			return command_rules[i].address == ADDRESS_28;
+	return false;
+}
+
 static bool is_queued(uint8_t opcode)
 {
 	return opcode == READ_FPDMA || opcode == 0x61 || (opcode >= 0x63 && opcode <= 0x65);

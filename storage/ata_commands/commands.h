@@ -50,6 +50,9 @@ struct command {
 /* Decodes a task file (of a FIS: type and C bit checked by the caller). Pure. */
 struct command command_decode(const struct fis_h2d *fis);
 
+/* Reads or writes the medium and looks at the latest values of the registers only. */
+bool command_is_28_bit(uint8_t opcode);
+
 /* The most sectors one command of this addressing can name. */
 uint32_t command_max_sectors(enum command_address address);
 

@@ -284,8 +284,15 @@ static void test_identify(void **state)
 		assert_true(guest_ata_pio_in(&f.g, &c, f.memory, 512, 512));
 		word = (const uint16_t *)f.memory;
 		assert_int_equal(word[60], SECTORS);
-		assert_int_equal(word[82] & 0x0402, 0);	   /* security, host protected area */
-		assert_int_equal(word[83] & 1 << 10, 1 << 10); /* 48-bit */
+		for (unsigned enabled = 0; enabled < 6; enabled += 3) {
+			/* Security, host protected area, buffers; queues; the same with FUA. What is left is there. */
+			assert_int_equal(word[82 + enabled] & 0x3402, 0);
+			assert_int_equal(word[82 + enabled] & 0x4069, 0x4069);
+			assert_int_equal(word[83 + enabled] & 0x0903, 0);
+			assert_int_equal(word[83 + enabled] & 0x7460, 0x7460); /* 48-bit, FLUSH CACHE EXT */
+			assert_int_equal(word[84 + enabled] & 0x0090, 0);
+			assert_int_equal(word[84 + enabled] & 0x416b, 0x416b);
+		}
 		assert_int_equal(word[69] & 0x4020, 0);
 		sum = 0;
 		for (int i = 0; i < 512; i++)
@@ -358,6 +365,35 @@ static void test_gathered_status(void **state)
 	}
 }
 
+/* A drive that ends a write, or a block of one, before the guest has written it all is given no more. */
+static void test_ended_early(void **state)
+{
+	struct guest_ata_command c = guest_ata_transfer(true, false, false, 100, 2);
+	struct ata_fixture f;
+
+	(void)state;
+	start(&f, false);
+	guest_ata_load(&f.g, &c);
+	guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+	while (guest_ata_in(&f.g, PORT_CONTROL) & ST_BSY)
+		;
+	ata_machine_outs(&f.m, f.memory, 100);
+	drive_drop(&f.m.channel.drive[0]);
+	f.m.channel.drive[0].status = ST_DRDY | ST_DSC | ST_ERR;
+	ata_machine_outs(&f.m, f.memory, 924);
+	assert_int_equal(guest_ata_in(&f.g, PORT_COMMAND), ST_DRDY | ST_DSC | ST_ERR);
+	assert_true(ata_fixture_works(&f));
+	/* Its blocks are smaller than it has said. */
+	assert_true(guest_ata_plain(&f.g, &(struct guest_ata_command){.opcode = 0xc6, .count = 16}));
+	f.m.disk[0].multiple = 2;
+	fill(&f, 16, 0x69);
+	assert_false(write_around_pin(&f, 1, 16, 16));
+	assert_false(ata_fixture_keeps(&f, "iiiiiiii", 8));
+	assert_true(guest_ata_reset(&f.g));
+	assert_true(ata_fixture_works(&f));
+	stop(&f);
+}
+
 /* Flushes reach the drive, in their place. */
 static void test_flush(void **state)
 {
@@ -383,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_identify),
 		cmocka_unit_test(test_media_error),
 		cmocka_unit_test(test_gathered_status),
+		cmocka_unit_test(test_ended_early),
 		cmocka_unit_test(test_flush),
 	};
 

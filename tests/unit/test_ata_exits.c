@@ -92,15 +92,16 @@ static void test_dma(void **state)
 	linux_dma(&f, false, false, 99, 1);
 	for (unsigned way = 0; way < 4; way++)
 		for (unsigned i = 0; i < 4; i++) {
-			uint64_t before = f.m.exits;
+			uint64_t before = f.m.exits, accesses = f.m.channel.reads + f.m.channel.writes;
 
 			for (uint32_t at = 0; at < 64 * 512; at++)
 				f.memory[at] = (uint8_t)random();
 			linux_dma(&f, way & 1, way & 2, 100 + 64 * i, 64);
 			if (!i)
-				printf("%s of %s bits by DMA: %lu exits\n", way & 1 ? "write" : "read",
-					way & 2 ? "48" : "28", f.m.exits - before);
+				printf("%s of %s bits by DMA: %lu exits, %lu accesses of the device\n", way & 1 ? "write" : "read",
+					way & 2 ? "48" : "28", f.m.exits - before, f.m.channel.reads + f.m.channel.writes - accesses);
 			assert_true(f.m.exits - before <= 8);
+			assert_true(f.m.channel.reads + f.m.channel.writes - accesses <= (way & 2 ? 80 : 56));
 			assert_true(ata_fixture_holds(&f, 100 + 64 * i, 64, f.memory));
 		}
 	f.m.cpu = 1;

@@ -273,6 +273,56 @@ static void test_lent_late_table(void **state)
 	stop(&f);
 }
 
+/* Whether the guest has asked for the earlier values, by HOB, when the registers are taken back. */
+static void test_lent_hob(void **state)
+{
+	struct ata_fixture f;
+
+	(void)state;
+	for (unsigned wide = 0; wide < 2; wide++) {
+		struct guest_ata_command c = guest_ata_transfer(false, true, wide, 100, 8);
+		struct ata_piece piece;
+
+		start_lent(&f);
+		piece = (struct ata_piece){(uint32_t)f.buffer, 4096};
+		guest_ata_table(&f.g, &piece, 1);
+		ata_machine_out(&f.m, PORT_BM_PRD, 4, f.g.table);
+		guest_ata_load(&f.g, &c);
+		guest_ata_out(&f.g, PORT_CONTROL, CTL_HOB);
+		assert_int_equal(f.m.lent, 0);
+		guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+		guest_ata_bus_master(&f.g, true, true);
+		assert_true(guest_ata_wait(&f.g));
+		guest_ata_bus_master(&f.g, true, false);
+		assert_true(ata_fixture_holds(&f, 100, 8, f.memory));
+		stop(&f);
+	}
+}
+
+/* The machine ends while the drive has its command and the bus master was not started: nobody waits for that. */
+static void test_lent_quiesce(void **state)
+{
+	struct guest_ata_command c = guest_ata_transfer(true, true, false, 100, 8);
+	struct ata_piece piece;
+	struct ata_fixture f;
+	uint64_t before;
+
+	(void)state;
+	start_lent(&f);
+	piece = (struct ata_piece){(uint32_t)f.buffer, 4096};
+	guest_ata_table(&f.g, &piece, 1);
+	ata_machine_out(&f.m, PORT_BM_PRD, 4, f.g.table);
+	guest_ata_load(&f.g, &c);
+	guest_ata_out(&f.g, PORT_COMMAND, c.opcode);
+	while (channel_step(&f.m.channel))
+		;
+	before = f.m.channel.reads;
+	ata_quiesce(f.m.ata);
+	assert_true(f.m.channel.reads - before < 100);
+	assert_true(ata_fixture_unchanged(&f));
+	assert_null(ata_fixture_stop(&f));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +334,8 @@ int main(void)
 		cmocka_unit_test(test_lent_trim),
 		cmocka_unit_test(test_not_lent),
 		cmocka_unit_test(test_lent_late_table),
+		cmocka_unit_test(test_lent_hob),
+		cmocka_unit_test(test_lent_quiesce),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
