@@ -162,7 +162,7 @@ void dma_end(struct ata *ata, uint8_t status, struct cipher_scope *scope)
 		return;
 	wait_for_data(ata);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	transform_table(ata, command->lba * map_of(ata)->lba_size, ata->total, scope);
+	prd_decrypt(ata, command->lba * map_of(ata)->lba_size, ata->total, scope);
 }
 
 /* A drive of the guest's own: any command of it may be one with DMA. */

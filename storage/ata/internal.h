@@ -15,9 +15,9 @@
 #include "storage/ata_commands/commands.h"
 #include "storage/crypt/scope.h"
 #include "storage/port.h"
+#include "storage/volume/transform.h"
 
 #define PIECE_BYTES 512u /* what goes through the data register at once: DRQ blocks are multiples of it */
-#define CIPHER_MAX  4096
 
 /* What the command that was given last does with data. */
 enum flow {
@@ -163,13 +163,9 @@ bool is_lent(const struct ata *ata, uint32_t port);
 const char *prd_load(struct ata *ata, uint64_t *bytes);
 /* Copies the first `bytes` of the memory that the table names. */
 void prd_copy_from(const struct ata *ata, uint8_t *to, uint32_t bytes);
+/* Decrypts the first `bytes` of that in place; `at` is their place on the disk in bytes. */
+void prd_decrypt(const struct ata *ata, uint64_t at, uint64_t bytes, struct cipher_scope *scope);
 /* Makes a table of bounce memory. */
 void prd_of_bounce(struct ata *ata, uint32_t bytes);
-
-/* transform.c: between plaintext and ciphertext. `at` is the place on the disk in bytes. */
-void transform_memory(const struct disk_map *map, uint64_t at, uint8_t *memory, uint32_t bytes, bool encrypt,
-	struct cipher_scope *scope);
-/* What the table names, in place: the first `bytes`, decrypted. */
-void transform_table(const struct ata *ata, uint64_t at, uint64_t bytes, struct cipher_scope *scope);
 
 #endif

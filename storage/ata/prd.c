@@ -73,3 +73,17 @@ void prd_of_bounce(struct ata *ata, uint32_t bytes)
 		address += part;
 	}
 }
+
+static uint8_t *piece(const void *context, uint32_t index, uint32_t *bytes)
+{
+	const struct ata *ata = context;
+	const struct prd *prd = &ata->table[index];
+
+	*bytes = PRD_SIZE(prd);
+	return guest_memory(ata, prd->address, *bytes);
+}
+
+void prd_decrypt(const struct ata *ata, uint64_t at, uint64_t bytes, struct cipher_scope *scope)
+{
+	transform_pieces(map_of(ata), at, bytes, false, &(struct pieces){piece, ata}, scope);
+}
