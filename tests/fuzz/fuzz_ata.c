@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as the doings of a guest on two CPUs, to which ports are lent, and of the
- * drives: accesses of every port and width, strings, memory contents, commands of both drives, steps of the device,
- * resets. Whatever happens: the device reaches only the guest's memory and the
- * mediator's, no rule of the ports is broken towards the protected drive, the header
- * partition and the pinned bytes stay as they are, no plaintext reaches a volume, and
- * afterwards a reset gives a disk that works.
+ * drives: accesses of every port and width, strings, memory contents, commands of both
+ * drives, steps of the device, resets, moves of the ports. Whatever happens: the device
+ * reaches only the guest's memory and the mediator's, no rule of the ports is broken
+ * towards the protected drive, the header partition and the pinned bytes stay as they
+ * are, no plaintext reaches a volume, and afterwards a reset gives a disk that works.
  */
 #include "tests/fuzz/doings.h"
 #include "tests/model/guest_ata.h"
@@ -143,6 +143,32 @@ static void command(struct input *in)
 	guest_ata_out(&guest, PORT_COMMAND, c.opcode);
 }
 
+/* Bad sectors, resets after which the other drive answers, ports that do not answer for a while. */
+static void mishap(struct input *in, uint32_t which)
+{
+	switch (which) {
+	case 0:
+		guest_ata_reset(&guest);
+		break;
+	case 1:
+		machine.channel.keeps_unit = !machine.channel.keeps_unit;
+		break;
+	case 2:
+		machine.disk[0].bad_lba = take(in, 1) * 4;
+		break;
+	case 3:
+		ata_hold(machine.ata);
+		ata_detach(machine.ata);
+		ata_release(machine.ata);
+		access_port(in, true);
+		access_port(in, false);
+		ata_hold(machine.ata);
+		ata_attach(machine.ata);
+		ata_release(machine.ata);
+		break;
+	}
+}
+
 static void do_one(struct input *in)
 {
 	uint32_t what = (uint32_t)take(in, 1);
@@ -180,10 +206,7 @@ static void do_one(struct input *in)
 		guest_ata_bus_master(&guest, what & 0x80, what & 0x40);
 		break;
 	case 12:
-		if (what & 0x80)
-			machine.disk[0].bad_lba = take(in, 1) * 4;
-		else
-			guest_ata_reset(&guest);
+		mishap(in, what >> 6);
 		break;
 	case 13:
 		guest.drive = what >> 7;
@@ -216,6 +239,7 @@ static void check_works(void)
 	uint8_t expected[512];
 
 	machine.disk[0].bad_lba = UINT64_MAX;
+	machine.channel.keeps_unit = false;
 	guest.drive = 0;
 	guest.polls = true;
 	check(guest_ata_reset(&guest));

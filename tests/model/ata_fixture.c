@@ -67,6 +67,18 @@ void ata_fixture_patterns(const struct ata_fixture *f, uint64_t lba, uint32_t co
 		ata_machine_pattern(&f->m, f->g.drive, lba + i, out + i * size);
 }
 
+bool ata_fixture_shows(const struct ata_fixture *f, uint64_t lba, uint32_t count)
+{
+	uint32_t bytes = count * f->m.disk[f->g.drive].lba_size;
+	uint8_t *expected = malloc(bytes);
+	bool same;
+
+	ata_fixture_patterns(f, lba, count, expected);
+	same = !memcmp(f->memory, expected, bytes);
+	free(expected);
+	return same;
+}
+
 bool ata_fixture_works(struct ata_fixture *f)
 {
 	uint32_t size = f->m.disk[0].lba_size;

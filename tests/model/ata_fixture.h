@@ -33,6 +33,8 @@ bool ata_fixture_unchanged(const struct ata_fixture *f);
 bool ata_fixture_holds(const struct ata_fixture *f, uint64_t lba, uint32_t count, const void *data);
 /* What these sectors of the driver's disk held at the start. */
 void ata_fixture_patterns(const struct ata_fixture *f, uint64_t lba, uint32_t count, uint8_t *out);
+/* Whether the buffer holds what these sectors did. */
+bool ata_fixture_shows(const struct ata_fixture *f, uint64_t lba, uint32_t count);
 /* Whether a sector of A is read by PIO and by DMA as it should be: the mediator works. */
 bool ata_fixture_works(struct ata_fixture *f);
 /* Whether the bytes stand anywhere in the mediator's memory. */
