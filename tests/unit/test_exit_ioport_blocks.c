@@ -222,6 +222,37 @@ MACHINE_TEST(test_block_fault)
 	assert_int_equal(vcpu->gpr[7], nothing_there);
 	assert_int_equal(stream.at, 16);
 }
+/* A segment that ends in the midst of a block: what lies within is moved, one by one, and then it faults. */
+MACHINE_TEST(test_block_beyond_segment)
+{
+	struct vcpu *vcpu = start_stream();
+
+	/* Compatibility mode. */
+	cpus[0].vmcb->cs.attributes = 0x49b;
+	cpus[0].vmcb->cs.limit = UINT32_MAX;
+	cpus[0].vmcb->es.attributes = 0x493;
+	cpus[0].vmcb->es.base = 0;
+	cpus[0].vmcb->es.limit = BUFFER + 3;
+	vcpu->gpr[7] = BUFFER;
+	vcpu->gpr[1] = 256;
+	for (unsigned i = 0; i < 2; i++) {
+		rep_words(true);
+		assert_int_equal(guest_exception(0), -1);
+		assert_int_equal(vcpu->gpr[7], BUFFER + 2 * (i + 1));
+	}
+	rep_words(true);
+	assert_int_equal(guest_exception(0), EXCEPTION_GP);
+	assert_int_equal(vcpu->gpr[1], 254);
+	assert_int_equal(stream.at, 4);
+	assert_int_equal(stream.blocks, 0);
+	expect_stream(BUFFER, 4);
+	assert_int_equal(((uint8_t *)BUFFER)[4], 0);
+	cpus[0].vmcb->es.limit = UINT32_MAX;
+	rep_words(true);
+	assert_int_equal(vcpu->gpr[1], 0);
+	assert_int_equal(stream.blocks, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_block_bounded),
 		cmocka_unit_test(test_block_not),
 		cmocka_unit_test(test_block_fault),
+		cmocka_unit_test(test_block_beyond_segment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
