@@ -54,8 +54,8 @@ all: efi tool
 
 help:
 	@printf '%s\n' \
-	'make demo    build a Debian disk, encrypt it, boot it beneath the hypervisor, show both sides (DISK=ahci or nvme)' \
-	'make run     the same machine with its console on this terminal                             (DISK=ahci or nvme)' \
+	'make demo    build a Debian disk, encrypt it, boot it beneath the hypervisor, show both sides (DISK=ahci, nvme or ata)' \
+	'make run     the same machine with its console on this terminal                             (DISK=ahci, nvme or ata)' \
 	'make test    every test: make check, then machines in QEMU   (T=name for one)' \
 	'make check   host tests only, with sanitizers                (T=name for one)' \
 	'make coverage every test again, counting the lines that run; fails below 85 %' \

@@ -56,12 +56,15 @@ FIRMWARE_SECURE = Firmware("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/shar
 	"q35,smm=on", ("-global", "driver=cfi.pflash01,property=secure,value=on"))
 
 
+ATA_DEVICES = {1: "piix3-ide", 2: "piix4-ide"}
+
+
 @dataclasses.dataclass
 class Disk:
 	"""A raw image and where it hangs. On `bus="ahci"` controller 0 is the chipset's own, 1 and up are further `ahci`
 	devices; on "nvme" each controller is a device of its own, with the name and serial number nvme0, nvme1, ...
-	On "ata" controller 0 is that of FIRMWARE_PC, 1 and up are `piix3-ide` devices of their own; the port is 2 for the
-	secondary channel and 1 for drive 1. `bus="virtio"` is a disk underseal never mediates."""
+	On "ata" controller 0 is that of FIRMWARE_PC, 1 and 2 are the devices of ATA_DEVICES; the port is 2 for the secondary
+	channel and 1 for drive 1. `bus="virtio"` is a disk underseal never mediates."""
 	path: str
 	bus: str = "ahci"
 	controller: int = 0
@@ -129,6 +132,8 @@ class Machine:
 		self._process = None
 
 	def _describe(self, disks, cpu, firmware, reboots, keep_memory):
+		chipset = {disk.bus for disk in disks if disk.controller == 0} & {"ahci", "ata"}
+		assert chipset <= {"ata" if firmware.machine == "pc" else "ahci"}, f"{firmware.machine} has no controller for {chipset}"
 		variables = f"{self.directory}/vars.fd"
 		shutil.copy(firmware.variables, variables)
 		command = ["qemu-system-x86_64", "-accel", f"tcg,thread={self.threads}", "-nodefaults", "-display", "none",
@@ -139,7 +144,7 @@ class Machine:
 		for controller in sorted({disk.controller for disk in disks if disk.bus == "ahci"} - {0}):
 			command += ["-device", f"ahci,id=ahci{controller}"]
 		for controller in sorted({disk.controller for disk in disks if disk.bus == "ata"} - {0}):
-			command += ["-device", f"piix3-ide,id=ata{controller}"]
+			command += ["-device", f"{ATA_DEVICES[controller]},id=ata{controller}"]
 		# A controller comes with its first namespace, and stands before the others.
 		on_nvme = [disk for disk in disks if disk.bus == "nvme"]
 		for controller in sorted({disk.controller for disk in on_nvme} -
