@@ -84,7 +84,10 @@ struct cpu_backend {
 	uint64_t (*after_nmi)(uint64_t rip);
 	/* Permission maps. Of ports, which any CPU may trap when all vcpus are made: in force for each at its next entry. */
 	void (*trap_port)(uint16_t first, uint16_t last);
-	/* Whether one CPU reaches ports that are trapped without an exit. Any CPU; in force likewise. NULL where all CPUs share one map. */
+	/*
+	 * Whether one CPU reaches ports that are trapped without an exit. Any CPU; in force likewise.
+	 * NULL where all CPUs share one map.
+	 */
 	void (*pass_port)(struct vcpu *vcpu, uint16_t first, uint16_t last, bool passes);
 	/* Init only. */
 	void (*trap_msr)(uint32_t index, bool read, bool write);

@@ -32,7 +32,10 @@ bool ata_function_init(struct ata_function *function)
 
 const struct pci_range *ata_open_configuration(const struct ata_function *function, unsigned *count)
 {
-	/* PIIX3 to ICH10: IDETIM and SIDETIM, UDMACTL and UDMATIM, IDE_CONFIG; the switches of SATA ports. MAP is not among them. */
+	/*
+	 * PIIX3 to ICH10: IDETIM and SIDETIM, UDMACTL and UDMATIM, IDE_CONFIG; the switches of
+	 * SATA ports. MAP, which makes another controller of it, is not among them.
+	 */
 	static const struct pci_range intel[] = {{0x40, 0x47}, {0x48, 0x4b}, {0x54, 0x57}, {0x92, 0x93}};
 
 	*count = (uint16_t)config(function, PCI_IDENTITY) == VENDOR_INTEL ? sizeof(intel) / sizeof(intel[0]) : 0;

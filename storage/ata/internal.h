@@ -102,7 +102,10 @@ static inline const struct disk_map *map_of(const struct ata *ata)
 }
 
 /* registers.c */
-/* The drive's status as it is shown; what it implies is carried out before. `port` ATA_COMMAND acknowledges the interrupt. */
+/*
+ * The drive's status as it is shown; what it implies is carried out before. `port`
+ * ATA_COMMAND acknowledges the interrupt.
+ */
 uint8_t status_read(struct ata *ata, enum ata_port port, struct cipher_scope *scope);
 /* What a bus shows on which no drive answers. */
 bool is_nobody(uint8_t status);

@@ -149,7 +149,10 @@ static void test_lent_start(void **state)
 	stop(&f);
 }
 
-/* Who may not be lent anything: a drive whose earlier values cannot be read, PIO, drives of the guest's own, writes to pins. */
+/*
+ * Who may not be lent anything: a drive whose earlier values cannot be read, PIO, drives
+ * of the guest's own, writes to pins.
+ */
 static void test_not_lent(void **state)
 {
 	struct guest_ata_command c = guest_ata_transfer(true, true, false, PINNED_LBA, 1);
