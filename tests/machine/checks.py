@@ -32,15 +32,16 @@ def verify(machine, device, lba_bytes=512):
 			f"--output=/tmp/{name}.log || {{ tail -30 /tmp/{name}.log; false; }}", 60)
 
 
-def fio_then_judge(name, sector_bytes, cpus, kernel_options="", kernel_says="", firmware=FIRMWARE, **place):
+def fio_then_judge(name, sector_bytes, cpus, kernel_options="", mode="", firmware=FIRMWARE, **place):
 	"""What fio has written and verified beneath is what stock tools decrypt, and stands nowhere in clear. `place` says
-	where the disk is, as of Disk; `kernel_says` what must stand in the kernel's log."""
+	where the disk is, as of Disk; `mode` how the driver moves an ATA disk's data."""
 	path = setups.data_disk(name, 96, sector_bytes, lba_bytes=place.get("lba_bytes", 512))
 	disk = Disk(path, **place)
 	node = disk.node(1)
 	with setups.quick(name, [disk], cpus=cpus, kernel_options=kernel_options, firmware=firmware) as machine:
 		assert f" {disk.bus} " in machine.run("underseal status"), "the disk is on another controller"
-		machine.run(f"dmesg | grep '{kernel_says}'")
+		if mode:
+			machine.run(f"grep -q {mode} /sys/class/ata_device/*/xfer_mode")
 		verify(machine, node, disk.lba_bytes)
 		machine.run(f"yes {MARKER}{name} | dd of={node} bs=64k seek=1488 count=32 iflag=fullblock conv=fsync")
 		machine.run("echo 3 >/proc/sys/vm/drop_caches")

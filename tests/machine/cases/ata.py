@@ -18,18 +18,18 @@ PIO = "libata.dma=0"
 
 @case("fio verify on an ATA disk of the old chipset, judged by stock tools", cost=6)
 def ata_verify_512():
-	checks.fio_then_judge("ata-verify-512", 512, 1, firmware=FIRMWARE_PC, kernel_says="configured for .*DMA", bus="ata")
+	checks.fio_then_judge("ata-verify-512", 512, 1, firmware=FIRMWARE_PC, mode="DMA", bus="ata")
 
 
 @case("fio verify on an ATA disk beside AHCI, with 4096-byte cipher sectors and two CPUs, judged likewise", cost=6)
 def ata_verify_4096():
-	checks.fio_then_judge("ata-verify-4096", 4096, 2, kernel_says="configured for .*DMA", bus="ata", controller=2, port=2)
+	checks.fio_then_judge("ata-verify-4096", 4096, 2, mode="DMA", bus="ata", controller=2, port=2)
 
 
 @case("fio verify on an ATA disk by PIO, in blocks of many sectors, judged likewise", cost=8)
 def ata_verify_pio():
 	checks.fio_then_judge("ata-verify-pio", 512, 1, kernel_options=PIO, firmware=FIRMWARE_PC,
-		kernel_says="configured for PIO", bus="ata", port=1)
+		mode="PIO", bus="ata", port=1)
 
 
 @case("TRIM reaches an ATA disk, and only what was trimmed")
