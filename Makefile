@@ -54,8 +54,8 @@ all: efi tool
 
 help:
 	@printf '%s\n' \
-	'make demo    build a Debian disk, encrypt it, boot it beneath the hypervisor, show both sides (DISK=ahci or nvme)' \
-	'make run     the same machine with its console on this terminal                             (DISK=ahci or nvme)' \
+	'make demo    build a Debian disk, encrypt it, boot it beneath the hypervisor, show both sides (DISK=ahci, nvme or ata)' \
+	'make run     the same machine with its console on this terminal                             (DISK=ahci, nvme or ata)' \
 	'make test    every test: make check, then machines in QEMU   (T=name for one)' \
 	'make check   host tests only, with sanitizers                (T=name for one)' \
 	'make coverage every test again, counting the lines that run; fails below 85 %' \
@@ -167,7 +167,9 @@ $(B)/host/libcore.a: $(CORE_C:%.c=$(B)/host/%.o)
 	@rm -f $@; ar rcs $@ $^
 # The core brings its own log and locks: it comes first.
 $(B)/host/test_exit_%: $(B)/host/tests/unit/test_exit_%.o $(B)/host/libcore.a $(B)/host/libhost.a
-	@gcc $(HOST_CHECKS) -Wl,-T,tests/core/mediators.lds -o $@ $^ -lcmocka $(LIBCRYPTO) -lpthread
+	@gcc $(HOST_CHECKS) -Wl,-T,tests/core/mediators.lds -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBCRYPTO) -lpthread
+# Nobody names a mediator: an archive would not give it.
+$(B)/host/test_exit_ata $(B)/host/test_exit_ata_disk: $(B)/host/hv/disk/ata_mediator.o
 $(B)/host/test_%: $(B)/host/tests/unit/test_%.o $(B)/host/libhost.a
 	@gcc $(HOST_CHECKS) -o $@ $< $(B)/host/libhost.a -lcmocka -lcapstone $(LIBARGON2) $(LIBCRYPTO) -lpthread
 # Objects that tell each access of theirs to tests/lines.

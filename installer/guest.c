@@ -46,6 +46,8 @@ static const char *name_of(uint64_t controller)
 		return "ahci";
 	case BOOT_CONTROLLER_NVME:
 		return "nvme";
+	case BOOT_CONTROLLER_ATA:
+		return "ata";
 	}
 	return "unknown";
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "installer/remap.h"
 #include "installer/node.h"
+#include "storage/ata/supported.h"
 #include "storage/nvme/nvme.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define PCI_CLASS_RAID 0x0104
+#define PCI_CLASS_IDE  0x0101
 #define PCI_CLASS_SATA 0x0106
 #define PCI_CLASS_NVME 0x010802 /* with its interface, I/O controller */
 
@@ -95,9 +97,12 @@ static const char *foreign_controller(const char *directory, int *found)
 	if (*found || !class)
 		return NULL;
 	*found = 1;
+	if (class >> 8 == PCI_CLASS_IDE)
+		return ata_controller_refusal(
+			(uint16_t)number_in(directory, "vendor"), (uint16_t)number_in(directory, "device"));
 	if (class >> 8 == PCI_CLASS_SATA || class == PCI_CLASS_NVME)
 		return NULL;
-	return "is on neither an AHCI (SATA) nor an NVMe controller, the only kinds that are unlocked at boot";
+	return "is on neither an AHCI (SATA), an IDE nor an NVMe controller, the only kinds that are unlocked at boot";
 }
 
 /*

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/controller.h"
 #include "hv/boot/nvme_namespace.h"
+#include "storage/ata/supported.h"
 #include "storage/nvme/nvme.h"
 #include <efilib.h>
 #include <efipciio.h>
 
 /* PCI Code and ID Assignment, 1.2. */
 #define PCI_CLASS_STORAGE 0x01u	    /* mass storage, the base class */
+#define PCI_CLASS_IDE	  0x0101u   /* IDE, with any programming interface */
 #define PCI_CLASS_AHCI	  0x010601u /* SATA, AHCI 1.0 */
 #define PCI_CLASS_NVME	  0x010802u /* NVM Express, I/O controller */
 
@@ -22,7 +24,8 @@ struct nvme_node {
 } __attribute__((packed));
 
 static const char unsupported[] =
-	"Its disk is attached neither by SATA in AHCI mode nor by NVM Express, which is all that is supported so far.";
+	"Its disk is attached neither by SATA or ATA on a controller in AHCI or IDE mode nor by NVM Express, "
+	"which is all that is supported so far.";
 
 static BOOLEAN is_node(const EFI_DEVICE_PATH *path, UINT8 subtype)
 {
@@ -40,6 +43,24 @@ static const char *ahci_disk(const EFI_DEVICE_PATH *path, struct boot_volume *vo
 		return "Its disk is behind a SATA port multiplier, which is not supported.";
 	volume->controller = BOOT_CONTROLLER_AHCI;
 	volume->port = (uint8_t)sata->HBAPortNumber;
+	return NULL;
+}
+
+/* The ATAPI node, which ATA disks on ports have as well. */
+static const char *ata_disk(EFI_PCI_IO_PROTOCOL *pci, const EFI_DEVICE_PATH *path, struct boot_volume *volume)
+{
+	const ATAPI_DEVICE_PATH *atapi = (const ATAPI_DEVICE_PATH *)path;
+	UINT16 identity[2]; /* vendor, device */
+
+	if (EFI_ERROR(pci->Pci.Read(pci, EfiPciIoWidthUint16, 0, 2, identity)))
+		return unsupported;
+	if (ata_controller_refusal(identity[0], identity[1]))
+		return "Its disk is on a controller in IDE mode that systems turn to AHCI as they start. Switch it to AHCI in the "
+		       "firmware setup.";
+	if (!is_node(path, MSG_ATAPI_DP) || atapi->PrimarySecondary > 1 || atapi->SlaveMaster > 1)
+		return unsupported;
+	volume->controller = BOOT_CONTROLLER_ATA;
+	volume->port = (uint8_t)(2 * atapi->PrimarySecondary + atapi->SlaveMaster);
 	return NULL;
 }
 
@@ -101,6 +122,8 @@ const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume, cons
 	volume->pci_bus = (uint8_t)bus;
 	volume->pci_device = (uint8_t)device;
 	volume->pci_function = (uint8_t)function;
+	if (class_of(pci) >> 8 == PCI_CLASS_IDE)
+		return ata_disk(pci, path, volume);
 	switch (class_of(pci)) {
 	case PCI_CLASS_AHCI:
 		return ahci_disk(path, volume);

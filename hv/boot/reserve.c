@@ -2,6 +2,7 @@
 #include "hv/boot/reserve.h"
 #include "hv/boot/cpus.h"
 #include "hv/core/limits.h"
+#include "storage/ata/ata.h"
 #include "storage/nvme/nvme.h"
 #include "hv/core/log_area.h"
 #include <efilib.h>
@@ -10,7 +11,7 @@
 
 #define MIB           (1ull << 20)
 #define SLOT          (32 * MIB) /* candidate places; also the most we take */
-#define PER_CPU       (192 * 1024ull) /* area, control block, nested page tables */
+#define PER_CPU       (204 * 1024ull) /* area, control block, nested page tables */
 #define PER_HBA       (8 * MIB)
 #define FIXED         (2 * MIB) /* image, log, host page tables, alignment */
 #define BELOW_4G      (1ull << 32)
@@ -21,6 +22,17 @@ extern const UINT8 hv_image[] __attribute__((visibility("hidden")));
 const struct hv_image_header *reserve_image_header(VOID)
 {
 	return (const struct hv_image_header *)hv_image;
+}
+
+static UINT64 arena(const struct boot_info *info, uint8_t controller)
+{
+	switch (controller) {
+	case BOOT_CONTROLLER_NVME:
+		return nvme_arena_bytes(nvme_queues_for(info->cpus));
+	case BOOT_CONTROLLER_ATA: /* two channels */
+		return 2 * ata_arena_bytes(ATA_LONGEST_WRITE);
+	}
+	return PER_HBA;
 }
 
 /* What the mediators of the volumes' controllers work in. */
@@ -41,7 +53,7 @@ static UINT64 arenas(const struct boot_info *info)
 		}
 		if (j < i)
 			continue;
-		bytes += a->controller == BOOT_CONTROLLER_NVME ? nvme_arena_bytes(nvme_queues_for(info->cpus)) : PER_HBA;
+		bytes += arena(info, a->controller);
 	}
 	return bytes;
 }

@@ -91,7 +91,7 @@ static VOID enable_bus_master(const struct boot_info *info)
 		if (!controller || EFI_ERROR(BS->HandleProtocol(controller, &guid, (VOID **)&pci)))
 			continue;
 		pci->Pci.Read(pci, EfiPciIoWidthUint16, 4, 1, &command);
-		command |= 6; /* memory space, bus master */
+		command |= info->volume[i].controller == BOOT_CONTROLLER_ATA ? 5 : 6; /* ports or memory, bus master */
 		pci->Pci.Write(pci, EfiPciIoWidthUint16, 4, 1, &command);
 	}
 }

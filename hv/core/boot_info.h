@@ -13,14 +13,14 @@
 #define BOOT_MAX_CPUS    64
 #define BOOT_MAX_RAM     128
 
-enum boot_controller { BOOT_CONTROLLER_AHCI = 1, BOOT_CONTROLLER_NVME = 2 };
+enum boot_controller { BOOT_CONTROLLER_AHCI = 1, BOOT_CONTROLLER_NVME = 2, BOOT_CONTROLLER_ATA = 3 };
 
 /* One unlocked volume; all LBAs are in logical sectors of its disk, inclusive. */
 struct boot_volume {
 	uint32_t controller; /* enum boot_controller */
 	uint16_t pci_segment;
 	uint8_t pci_bus, pci_device, pci_function;
-	uint8_t port; /* of an AHCI controller */
+	uint8_t port; /* of an AHCI controller; of a legacy ATA controller, 2 for the secondary channel and 1 for drive 1 */
 	uint16_t reserved;
 	uint32_t namespace_id; /* of an NVMe controller */
 	uint32_t lba_bytes;    /* logical sector of the disk */

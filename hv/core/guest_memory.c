@@ -6,6 +6,7 @@
 #include "hv/core/memory.h"
 #include "hv/core/mmio_find.h"
 #include "hv/x86/physical.h"
+#include <string.h>
 
 #define PAGE 4096ull
 
@@ -158,6 +159,42 @@ int guest_system_copy(struct vcpu *vcpu, uint64_t linear, void *bytes, unsigned 
 		else
 			((uint8_t *)bytes)[done] = (uint8_t)physical_load(result.gpa, 1);
 	}
+	return 0;
+}
+
+/* RAM that nobody hooked is copied; anything else gets its bytes one by one. */
+static uint8_t *plain_memory(uint64_t gpa, unsigned bytes)
+{
+	return mmio_find(gpa) ? NULL : memory_guest(gpa, bytes);
+}
+
+int guest_load_block(struct vcpu *vcpu, uint64_t linear, unsigned bytes, void *data)
+{
+	uint64_t gpa;
+
+	if (translate(vcpu, linear, WALK_READ, &gpa))
+		return -1;
+	const uint8_t *memory = plain_memory(gpa, bytes);
+
+	if (memory)
+		memcpy(data, memory, bytes);
+	for (unsigned i = 0; !memory && i < bytes; i++)
+		((uint8_t *)data)[i] = (uint8_t)guest_mapped_load(gpa + i, 1);
+	return 0;
+}
+
+int guest_store_block(struct vcpu *vcpu, uint64_t linear, unsigned bytes, const void *data)
+{
+	uint64_t gpa;
+
+	if (translate(vcpu, linear, WALK_WRITE, &gpa))
+		return -1;
+	uint8_t *memory = plain_memory(gpa, bytes);
+
+	if (memory)
+		memcpy(memory, data, bytes);
+	for (unsigned i = 0; !memory && i < bytes; i++)
+		guest_mapped_store(gpa + i, 1, ((const uint8_t *)data)[i]);
 	return 0;
 }
 

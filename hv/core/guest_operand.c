@@ -12,7 +12,8 @@ static enum segment_rules rules_of(const struct walk_cpu *cpu, enum insn_mode mo
 }
 
 /* Segments but FS and GS are nothing in 64-bit mode, an override of SS among them. */
-int guest_operand(struct vcpu *vcpu, enum insn_segment which, uint64_t offset, unsigned size, bool write, uint64_t *linear)
+bool guest_operand_allowed(
+	struct vcpu *vcpu, enum insn_segment which, uint64_t offset, unsigned size, bool write, uint64_t *linear)
 {
 	struct segment segment = {0};
 	struct walk_cpu paging;
@@ -24,9 +25,16 @@ int guest_operand(struct vcpu *vcpu, enum insn_segment which, uint64_t offset, u
 
 	if (rules != SEGMENT_LONG || which >= SEG_FS)
 		backend->segment(vcpu, which, &segment);
-	if (segment_allows(&segment, rules, paging.cr4 & CR4_LA57 ? 57 : 48, offset, size, write, linear))
+	return segment_allows(&segment, rules, paging.cr4 & CR4_LA57 ? 57 : 48, offset, size, write, linear);
+}
+
+int guest_operand(struct vcpu *vcpu, enum insn_segment which, uint64_t offset, unsigned size, bool write, uint64_t *linear)
+{
+	struct insn_cpu cpu;
+
+	if (guest_operand_allowed(vcpu, which, offset, size, write, linear))
 		return 0;
-	inject_exception(
-		vcpu, which == SEG_SS && rules != SEGMENT_LONG ? EXCEPTION_SS : EXCEPTION_GP, true, 0);
+	backend->insn_cpu(vcpu, &cpu);
+	inject_exception(vcpu, which == SEG_SS && cpu.mode != INSN_MODE_64 ? EXCEPTION_SS : EXCEPTION_GP, true, 0);
 	return -1;
 }

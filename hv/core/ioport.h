@@ -17,10 +17,48 @@ struct ioport_hook {
 	 */
 	uint32_t (*in)(void *context, uint16_t port, unsigned size);
 	void (*out)(void *context, uint16_t port, unsigned size, uint32_t value);
+	/*
+	 * `count` accesses in a row of `size` bytes each at `port`, which lies inside the
+	 * hook: REP INS and REP OUTS, of which many elements are then one exit. The data is
+	 * at most IOPORT_BLOCK bytes. Optional, both or neither.
+	 */
+	void (*in_block)(void *context, uint16_t port, unsigned size, void *data, uint32_t count);
+	void (*out_block)(void *context, uint16_t port, unsigned size, const void *data, uint32_t count);
 };
 
-/* Adds the hook and traps its ports. Init only. 0, or -1 when the table is full. */
+#define IOPORT_BLOCK 512u
+
+/* Adds the hook and traps its ports; it has none yet where last < first. Init only. 0, or -1 when the table is full. */
 int ioport_add(const struct ioport_hook *hook);
+
+/*
+ * Gives a hook that was added other ports, or none where last < first. The device
+ * does not decode the old ones any more, nor the new ones yet. Any CPU; returns when
+ * every CPU traps them. 0, or -1 when another hook has one of them: it has none then.
+ */
+int ioport_place(struct ioport_hook *hook, uint16_t first, uint16_t last);
+
+/* Ports of hooks that the accesses of one CPU reach past them. All zeroes: none. */
+#define IOPORT_LOAN_RANGES 4
+struct ioport_loan {
+	struct vcpu *to; /* NULL: nobody */
+	unsigned count;
+	struct ioport_range {
+		uint16_t first, last;
+	} range[IOPORT_LOAN_RANGES];
+};
+
+/*
+ * From its return on the calling CPU reaches these ports without an exit, and nobody
+ * those of the loan before. The caller sees to it that a loan changes once at a time.
+ * Only where ioport_can_lend().
+ */
+bool ioport_can_lend(void);
+void ioport_lend(struct ioport_loan *loan, const struct ioport_range *range, unsigned count);
+
+/* The hook that any byte of the access belongs to, or NULL; whether the access is one that the hook takes as it is. */
+const struct ioport_hook *ioport_find(uint16_t port, unsigned size);
+bool ioport_takes_whole(const struct ioport_hook *hook, uint16_t port, unsigned size);
 
 /* Handles EXIT_IO. */
 void ioport_exit(struct vcpu *vcpu);

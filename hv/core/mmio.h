@@ -66,6 +66,9 @@ void mmio_fault(struct vcpu *vcpu);
  * the #GP or #SS injected that the segment raises. The segment is the one that the instruction names.
  */
 int guest_operand(struct vcpu *vcpu, enum insn_segment which, uint64_t offset, unsigned size, bool write, uint64_t *linear);
+/* The same, with nothing injected: false where the segment does not allow all of it. */
+bool guest_operand_allowed(
+	struct vcpu *vcpu, enum insn_segment which, uint64_t offset, unsigned size, bool write, uint64_t *linear);
 
 /* Guest linear memory, for string port I/O and the emulator; 0, or nonzero with the fault injected. */
 int guest_load(void *vcpu, uint64_t linear, unsigned size, uint64_t *value);
@@ -76,6 +79,9 @@ int guest_probe_store(struct vcpu *vcpu, uint64_t linear, unsigned size);
 
 /* As the processor itself accesses descriptors and task states: at any privilege, in memory that is not trapped. */
 int guest_system_copy(struct vcpu *vcpu, uint64_t linear, void *bytes, unsigned count, bool store);
+/* `bytes` that lie in one page of guest linear memory; 0, or nonzero as above. */
+int guest_load_block(struct vcpu *vcpu, uint64_t linear, unsigned bytes, void *data);
+int guest_store_block(struct vcpu *vcpu, uint64_t linear, unsigned bytes, const void *data);
 
 /* The same for a guest-physical address inside one page: a hook, RAM or a device. Our own memory is not there. */
 uint64_t guest_mapped_load(uint64_t gpa, unsigned size);

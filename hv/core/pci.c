@@ -18,7 +18,7 @@ struct watched {
 	struct mmio_hook ecam;
 	uint64_t ecam_page; /* host-physical; 0 when there is no ECAM */
 	struct port_lock lock;
-	bool memory;   /* the guest wants memory addresses decoded ... */
+	bool wanted;   /* the guest wants its addresses decoded ... */
 	bool decoding; /* ... and they are */
 };
 
@@ -78,6 +78,12 @@ static struct watched *find(uint32_t config)
 	return NULL;
 }
 
+/* The bit of the command register for what is followed. */
+static uint16_t space(const struct watched *entry)
+{
+	return entry->watch.io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+}
+
 static bool is_hidden(const struct watched *entry)
 {
 	return entry && !entry->watch.moved;
@@ -110,6 +116,16 @@ static bool touches(uint32_t offset, unsigned size, uint32_t first, uint32_t end
 	return offset < end && offset + size > first;
 }
 
+static bool is_open(const struct pci_watch *watch, uint32_t offset, unsigned size)
+{
+	if (!watch->open || offset + size <= PCI_CAPABILITIES_FIRST)
+		return true;
+	for (unsigned i = 0; i < watch->opens; i++)
+		if (watch->open[i].first <= offset && offset + size - 1 <= watch->open[i].last)
+			return true;
+	return false;
+}
+
 /* The command register's bits `off` cleared in a write of `size` bytes from `offset` on. */
 static uint64_t without(uint16_t off, uint32_t offset, unsigned size, uint64_t value)
 {
@@ -133,27 +149,49 @@ static void decode(struct watched *entry, bool on)
 	if (entry->decoding && !on && entry->watch.moving)
 		entry->watch.moving(entry->watch.context);
 	if (on != entry->decoding)
-		change_command(entry, on ? 0 : PCI_COMMAND_MEMORY, on ? PCI_COMMAND_MEMORY : 0);
+		change_command(entry, on ? 0 : space(entry), on ? space(entry) : 0);
 	entry->decoding = on;
+}
+
+/* A reset of the bus, or of the function, has cleared its command register, and the guest knows. */
+static void see_reset(struct watched *entry)
+{
+	const struct pci_watch *watch = &entry->watch;
+
+	if (!entry->decoding || pci_read(watch->bus, watch->device, watch->function, PCI_COMMAND) & space(entry))
+		return;
+	if (watch->moving)
+		watch->moving(watch->context);
+	entry->decoding = entry->wanted = false;
 }
 
 static void guest_write(struct watched *entry, uint32_t offset, unsigned size, uint64_t value,
 			void (*put)(const struct watched *entry, uint32_t offset, unsigned size, uint64_t value))
 {
 	bool command = touches(offset, size, PCI_COMMAND, PCI_COMMAND + 1);
-	bool address_moves = touches(offset, size, PCI_BAR(0), PCI_BARS_END);
+	bool address_moves = touches(offset, size, PCI_BAR(0), PCI_BARS_END) ||
+			     (entry->watch.io && touches(offset, size, PCI_INTERFACE, PCI_INTERFACE + 1));
+	bool moves = command || address_moves;
 	uint16_t off = entry->watch.command_off;
 
+	if (!is_open(&entry->watch, offset, size))
+		return;
 	port_lock(&entry->lock);
+	if (moves && entry->watch.hold)
+		entry->watch.hold(entry->watch.context);
+	if (moves)
+		see_reset(entry);
 	if (command)
-		entry->memory = value >> 8 * (PCI_COMMAND - offset) & PCI_COMMAND_MEMORY;
-	if (address_moves || !entry->memory)
+		entry->wanted = value >> 8 * (PCI_COMMAND - offset) & space(entry);
+	if (address_moves || !entry->wanted)
 		decode(entry, false);
 	if (!entry->decoding)
-		off |= PCI_COMMAND_MEMORY;
+		off |= space(entry);
 	put(entry, offset, size, without(off, offset, size, value));
-	if (command || address_moves)
-		decode(entry, entry->watch.moved(entry->watch.context, entry->memory) && entry->memory);
+	if (moves)
+		decode(entry, entry->watch.moved(entry->watch.context, entry->wanted) && entry->wanted);
+	if (moves && entry->watch.release)
+		entry->watch.release(entry->watch.context);
 	if (entry->watch.written && offset + size > PCI_CAPABILITIES_FIRST)
 		entry->watch.written(entry->watch.context);
 	port_unlock(&entry->lock);
@@ -238,7 +276,7 @@ int pci_watch(const struct pci_watch *watch)
 	watched_count++;
 	if (is_hidden(entry))
 		return 0;
-	entry->memory = entry->decoding = pci_read(watch->bus, watch->device, watch->function, PCI_COMMAND) & PCI_COMMAND_MEMORY;
+	entry->wanted = entry->decoding = pci_read(watch->bus, watch->device, watch->function, PCI_COMMAND) & space(entry);
 	change_command(entry, watch->command_off, 0);
 	return 0;
 }

@@ -10,20 +10,41 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Of configuration space, both ends within. */
+struct pci_range {
+	uint16_t first, last;
+};
+
 struct pci_watch {
 	uint8_t bus, device, function;
 	void *context;
 	/*
-	 * After a guest write that may have moved where the function decodes memory
-	 * addresses: a base address or the command register, of which `memory` is the bit
-	 * that the guest wants. Any CPU, under the watch's lock. True: the function may
-	 * decode them as they are now. Until then, and where the answer is false, it does
-	 * not, so that nobody reaches registers that nobody follows.
+	 * After a guest write that may have moved where the function decodes addresses: a
+	 * base address or the command register, of which `wanted` is the bit that the guest
+	 * wants. Any CPU, under the watch's lock. True: the function may decode them as they
+	 * are now. Until then, and where the answer is false, it does not, so that nobody
+	 * reaches registers that nobody follows.
 	 */
-	bool (*moved)(void *context, bool memory);
+	bool (*moved)(void *context, bool wanted);
+	bool io; /* what is followed is I/O ports, and the programming interface with them; else memory */
 	uint16_t command_off; /* bits of the command register that stay clear, whatever the guest writes */
-	/* Before it stops decoding: until `moved` nobody can reach its registers. Optional; called like `moved`. */
+	/*
+	 * Behind the header, from 40h on, the guest's writes are dropped that do not lie
+	 * within one of these. NULL: none is.
+	 */
+	const struct pci_range *open;
+	unsigned opens;
+	/*
+	 * Before it stops decoding, or where a reset is found to have stopped it: until
+	 * `moved` nobody can reach its registers. Optional; called like `moved`.
+	 */
 	void (*moving)(void *context);
+	/*
+	 * Around such a write and all that follows from it, `moving` and `moved` among it:
+	 * the function decodes for good when `release` is called. Optional, both or neither.
+	 */
+	void (*hold)(void *context);
+	void (*release)(void *context);
 	/* After a guest write to its capabilities. Optional; called like `moved`. */
 	void (*written)(void *context);
 };
@@ -46,6 +67,7 @@ int pci_init(void);
 #define PCI_COMMAND        0x04
 #define PCI_COMMAND_IO     1u
 #define PCI_COMMAND_MEMORY 2u
+#define PCI_INTERFACE      0x09
 #define PCI_BAR(n)         (0x10 + 4 * (n))
 #define PCI_BARS_END       PCI_BAR(6)
 #define PCI_STATUS_CAPABILITIES (1u << 20) /* of the double word at PCI_COMMAND */

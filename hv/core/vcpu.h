@@ -101,6 +101,7 @@ struct vcpu {
 	uint32_t nmi_requested; /* an NMI was sent by ICR */
 	uint32_t watches;       /* it is to exit at interrupts as long as there are any, see interrupts.h ... */
 
+	uint32_t passing;       /* odd while it accesses a port for the guest that no hook has */
 	uint32_t watched;       /* ... and it does: 0 outside the guest */
 	uint64_t taken[4];      /* interrupts by vector: the host has taken them, the guest is to get them */
 	bool nmi_pending;       /* the guest's own, see nmi.c */

@@ -9,7 +9,7 @@
 /* Adds volume `index`, its header and the partition table's pinned bytes to its disk's map. 0 or nonzero. Init only. */
 int disk_add_volume(struct disk_map *map, const struct boot_info *info, uint32_t index);
 
-/* ahci_env.guest_ram, nvme_env.guest_ram, and bus_address: physical addresses are ours. */
+/* guest_ram of the mediators' environments, and bus_address: physical addresses are ours. */
 void *disk_guest_ram(void *context, uint64_t gpa, uint64_t bytes);
 uint64_t disk_bus_address(void *context, const void *memory);
 

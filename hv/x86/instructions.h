@@ -97,6 +97,21 @@ static inline void cpu_pause(void)
 	__asm__ volatile("pause" ::: "memory");
 }
 
+/* `count` accesses of 16 bits in a row. */
+static inline void port_in_words(uint16_t port, void *to, uint32_t count)
+{
+	uint64_t left = count;
+
+	__asm__ volatile("rep insw" : "+D"(to), "+c"(left) : "d"(port) : "memory");
+}
+
+static inline void port_out_words(uint16_t port, const void *from, uint32_t count)
+{
+	uint64_t left = count;
+
+	__asm__ volatile("rep outsw" : "+S"(from), "+c"(left) : "d"(port) : "memory");
+}
+
 /* One access of `size` 1, 2 or 4 bytes to an I/O port. */
 static inline uint32_t port_in(uint16_t port, unsigned size)
 {

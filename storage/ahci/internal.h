@@ -14,14 +14,15 @@
 #define STORAGE_AHCI_INTERNAL_H
 
 #include "storage/ahci/ahci.h"
-#include "storage/ahci/commands.h"
 #include "storage/ahci/registers.h"
+#include "storage/ata_commands/commands.h"
+#include "storage/ata_commands/identify.h"
+#include "storage/ata_commands/trim.h"
 #include "storage/crypt/scope.h"
 #include "storage/port.h"
 
 #define PAGE_BYTES      4096u
 #define CHUNK_BYTES     (1u << 20) /* the most one chunk moves */
-#define TRIM_MAX_BLOCKS 128        /* of 512 bytes; more is refused */
 #define CIPHER_MAX      4096
 
 /* A position in the guest's PRDT. Entries are read anew at each pass and checked at each read. */
@@ -187,9 +188,6 @@ bool collect(struct ahci *ahci, unsigned port, struct cipher_scope *scope);
 void collect_fis(struct port *port);
 /* After the device has stopped: forgets every command, frees its memory. */
 void collect_abandon(struct ahci *ahci, unsigned port);
-
-/* identify.c: takes out of IDENTIFY DEVICE data what the mediator refuses. */
-void identify_adjust(uint16_t words[256]);
 
 /* copy.c: the register copy. HBA lock is taken inside. */
 void copy_show_commands(struct ahci *ahci, unsigned port);

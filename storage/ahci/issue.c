@@ -14,12 +14,6 @@ void release_bounce(struct ahci *ahci, struct slot *slot)
 	slot->bounce = NULL;
 }
 
-/* Logical sectors in one sector of the cipher. */
-static uint64_t cipher_unit(const struct port *port, const struct disk_range *range)
-{
-	return range && range->kind == SECTOR_CIPHERTEXT ? range->sector_size / port->map->lba_size : 1;
-}
-
 /*
  * What the next chunk may be: aligned as far as `most` sectors go, or the part of
  * one cipher sector that the command touches. Sets lba, count and the device's.
@@ -32,7 +26,7 @@ static void plan(const struct port *port, struct slot *slot, uint64_t most)
 	left = left < most ? left : most;
 	while (planned < left) {
 		struct disk_run run = disk_map_run(port->map, lba + planned, left - planned);
-		uint64_t unit = cipher_unit(port, run.range);
+		uint64_t unit = disk_range_unit(port->map, run.range);
 		uint64_t into = unit > 1 ? (run.lba - run.range->first_lba) % unit : 0;
 		uint64_t whole = into ? 0 : run.count - run.count % unit;
 
@@ -134,38 +128,6 @@ static int prepare_pass(struct ahci *ahci, struct port *port, unsigned tag)
 	return 0;
 }
 
-/*
- * The ranges of a TRIM, copied and checked: none may touch a header or pinned bytes; in a volume
- * whose cipher sector is larger than the disk's a range is cut to whole ones, for
- * the rest of a sector half trimmed could not be decrypted any more.
- */
-static int trim_ranges(const struct port *port, uint64_t *entries, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t lba = entries[i] & 0xffffffffffffull, sectors = entries[i] >> 48;
-		struct disk_run run;
-
-		if (!sectors)
-			continue;
-		if (disk_map_touches(port->map, lba, sectors, SECTOR_GUARDED) ||
-			disk_map_pinned(port->map, lba, sectors))
-			return -1;
-		run = disk_map_run(port->map, lba, sectors);
-		uint64_t unit = cipher_unit(port, run.range);
-		uint64_t end = lba + sectors;
-
-		if (unit > 1)
-			lba += (unit - (lba - run.range->first_lba) % unit) % unit;
-		run = disk_map_run(port->map, end - 1, 1);
-		unit = cipher_unit(port, run.range);
-		if (unit > 1)
-			end -= (end - run.range->first_lba) % unit;
-		sectors = end > lba ? end - lba : 0;
-		entries[i] = sectors ? lba | sectors << 48 : 0;
-	}
-	return 0;
-}
-
 /* 1: not now, no memory. */
 static int prepare_trim(struct ahci *ahci, struct port *port, unsigned tag)
 {
@@ -181,7 +143,7 @@ static int prepare_trim(struct ahci *ahci, struct port *port, unsigned tag)
 	slot->bounce_bytes = got;
 	slot->kind = CHUNK_TRIM;
 	if (scatter_copy_in(ahci, slot, &cursor, slot->bounce, blocks * 512) ||
-	    trim_ranges(port, (uint64_t *)slot->bounce, blocks * 64)) {
+	    trim_cut(port->map, (uint64_t *)slot->bounce, blocks * TRIM_RANGES_PER_BLOCK)) {
 		pool_give(&ahci->pool, slot->bounce, slot->bounce_bytes);
 		slot->bounce = NULL;
 		return -1;

@@ -3,6 +3,7 @@
 #ifndef STORAGE_AHCI_REGISTERS_H
 #define STORAGE_AHCI_REGISTERS_H
 
+#include "storage/ata_commands/fis.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -87,16 +88,6 @@ _Static_assert(sizeof(struct prd) == 16, "AHCI 4.2.3.3");
 #define PRD_COUNT_MASK 0x3fffffu
 #define PRD_BYTES(prd) (((prd)->count & PRD_COUNT_MASK) + 1)
 #define PRD_MAX_BYTES  (1u << 22)
-
-/* A Register Host to Device FIS. */
-struct fis_h2d {
-	uint8_t type, flags, command, feature;
-	uint8_t lba0, lba1, lba2, device;
-	uint8_t lba3, lba4, lba5, feature_high;
-	uint8_t count, count_high, icc, control;
-	uint8_t auxiliary[4];
-};
-_Static_assert(sizeof(struct fis_h2d) == 20, "SATA 10.5.5");
 
 #define FIS_H2D       0x27
 #define FIS_COMMAND   0x80 /* flags: the C bit */

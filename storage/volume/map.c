@@ -103,6 +103,11 @@ bool disk_map_keeps_pins(const struct disk_map *map, uint64_t lba, uint64_t coun
 	return true;
 }
 
+uint64_t disk_range_unit(const struct disk_map *map, const struct disk_range *range)
+{
+	return range && range->kind == SECTOR_CIPHERTEXT ? range->sector_size / map->lba_size : 1;
+}
+
 uint64_t disk_range_tweak(const struct disk_map *map, const struct disk_range *range, uint64_t lba)
 {
 	return range->iv_offset + (lba - range->first_lba) * (map->lba_size / 512);

@@ -72,6 +72,9 @@ bool disk_map_pinned(const struct disk_map *map, uint64_t lba, uint64_t count);
 /* Whether `data`, to be written to [lba, lba+count), leaves every pinned byte as it is. */
 bool disk_map_keeps_pins(const struct disk_map *map, uint64_t lba, uint64_t count, const uint8_t *data);
 
+/* Logical sectors of the disk in one sector of the cipher; 1 where nothing is encrypted (`range` may be NULL). */
+uint64_t disk_range_unit(const struct disk_map *map, const struct disk_range *range);
+
 /* The tweak (512-byte units) of `lba`, which lies in `range`. */
 uint64_t disk_range_tweak(const struct disk_map *map, const struct disk_range *range, uint64_t lba);
 

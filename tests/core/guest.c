@@ -106,10 +106,12 @@ bool guest_vmmcall(unsigned cpu)
 }
 
 /* APM 15.10: an access exits when any of its ports is trapped. */
-static bool port_trapped(uint16_t port, unsigned size)
+static bool port_trapped(unsigned cpu, uint16_t port, unsigned size)
 {
+	const uint8_t *map = cpus_have_vmx ? vmx_io_bitmaps : (const uint8_t *)cpus[cpu].vmcb->iopm;
+
 	for (unsigned i = 0; i < size; i++)
-		if ((cpus_have_vmx ? vmx_io_bitmaps : svm_iopm)[(port + i) / 8] >> (port + i) % 8 & 1)
+		if (map[(port + i) / 8] >> (port + i) % 8 & 1)
 			return true;
 	return false;
 }
@@ -123,7 +125,7 @@ static void port_exit(unsigned cpu, uint16_t port, unsigned size, bool in)
 
 uint32_t guest_in(unsigned cpu, uint16_t port, unsigned size)
 {
-	if (!port_trapped(port, size))
+	if (!port_trapped(cpu, port, size))
 		return port_in(port, size);
 	port_exit(cpu, port, size, true);
 	return (uint32_t)(vcpu_of(cpu)->gpr[RAX] & (UINT64_MAX >> (64 - 8 * size)));
@@ -131,7 +133,7 @@ uint32_t guest_in(unsigned cpu, uint16_t port, unsigned size)
 
 void guest_out(unsigned cpu, uint16_t port, unsigned size, uint32_t value)
 {
-	if (!port_trapped(port, size)) {
+	if (!port_trapped(cpu, port, size)) {
 		port_out(port, size, value);
 		return;
 	}

@@ -112,6 +112,8 @@ uint32_t port_in(uint16_t port, unsigned size)
 			platform.config + (platform.config_address & 0xfc) + (port & 3), size);
 	uint32_t value = 0;
 
+	if (platform.ports && platform.ports(true, port, size, &value))
+		return value;
 	for (unsigned i = 0; i < size; i++)
 		value |= (uint32_t)platform.in[(port + i) & 0xffff] << 8 * i;
 	return value;
@@ -123,10 +125,31 @@ void port_out(uint16_t port, unsigned size, uint32_t value)
 		platform_violation("port %x written with a width of %u", port, size);
 	platform.written[platform.writes++ % PORT_WRITES_KEPT] =
 		(struct port_write){port, (uint8_t)size, size == 4 ? value : value & ((1u << 8 * size) - 1)};
+	if (platform.ports && platform.ports(false, port, size, &value))
+		return;
 	if (port == CONFIG_ADDRESS && size == 4)
 		platform.config_address = value;
 	else if (port >= CONFIG_DATA && port + size <= CONFIG_DATA + 4 && function_selected())
 		config_write((platform.config_address & 0xfc) + (port & 3), size, value);
+}
+
+void port_in_words(uint16_t port, void *to, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t value = (uint16_t)port_in(port, 2);
+
+		memcpy((uint8_t *)to + 2 * i, &value, 2);
+	}
+}
+
+void port_out_words(uint16_t port, const void *from, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t value;
+
+		memcpy(&value, (const uint8_t *)from + 2 * i, 2);
+		port_out(port, 2, value);
+	}
 }
 
 unsigned platform_port_writes(uint16_t port, unsigned size, uint32_t value)

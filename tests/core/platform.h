@@ -16,7 +16,7 @@
 #define RAM	       0x200000ull
 #define RAM_BYTES      0x40000ull
 #define OWN_MEMORY     0x10000000ull /* the hypervisor's */
-#define OWN_BYTES      0x400000ull
+#define OWN_BYTES      0x800000ull
 #define ECAM	       0xe0000000ull /* of bus 0 */
 #define DEVICE_PAGE    0xfd000000ull /* registers of a device that nobody hooks, and stay as written */
 #define LAPIC_REGISTERS 0xfee00000ull
@@ -41,6 +41,8 @@ extern struct platform {
 	struct port_write written[PORT_WRITES_KEPT];
 	unsigned writes; /* all; the last PORT_WRITES_KEPT are kept, at their number modulo that */
 	unsigned port_reads;
+	/* A device behind some ports: false for those of others. NULL: there is none. */
+	bool (*ports)(bool in, uint16_t port, unsigned size, uint32_t *value);
 	uint32_t config_address;
 	uint8_t config[4096]; /* of the function; BAR 5 is of 4 KiB */
 	uint8_t device[4096];

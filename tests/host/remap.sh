@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What the hypervisor does not follow is recognised in sysfs, here in small copies of it: disks behind VMD, a RAID
-# controller or RST remapping, on other controllers than AHCI and NVMe, reached in more than one way, with metadata.
+# controller or RST remapping, on other controllers than AHCI, IDE and NVMe, reached in more than one way, with metadata.
 source tests/host/common.bash
 cat >ask.c <<'END'
 #include "installer/remap.h"
@@ -15,7 +15,7 @@ int main(int count, char **words)
 	return 0;
 }
 END
-gcc -std=gnu11 -O1 -g -I"$root" -D_GNU_SOURCE -fsanitize=address,undefined -o ask ask.c "$root"/installer/{remap,node}.c
+gcc -std=gnu11 -O1 -g -I"$root" -D_GNU_SOURCE -fsanitize=address,undefined -o ask ask.c "$root"/installer/{remap,node}.c "$root"/storage/ata/supported.c
 
 # tree NAME CLASS DRIVER REMAPPED: a disk 8:0 below a PCI device.
 tree() {
@@ -36,8 +36,23 @@ tree sas 0x010700 mpt3sas ''
 expect 0 '^fine$' ./ask ahci dev/block/8:0
 expect 0 '^fine$' ./ask ahci-without dev/block/8:0
 expect 0 '^fine$' ./ask ahci dev/block/8:16
-expect 0 'neither an AHCI (SATA) nor an NVMe' ./ask ide dev/block/8:0
-expect 0 'neither an AHCI (SATA) nor an NVMe' ./ask sas dev/block/8:0
+expect 0 '^fine$' ./ask ide dev/block/8:0
+expect 0 'neither an AHCI (SATA), an IDE nor an NVMe' ./ask sas dev/block/8:0
+while read -r vendor device reason; do
+	tree "ide-$vendor-$device" 0x01018f ata ''
+	echo "$vendor" >"ide-$vendor-$device/devices/pci0000:00/0000:00:17.0/vendor"
+	echo "$device" >"ide-$vendor-$device/devices/pci0000:00/0000:00:17.0/device"
+	expect 0 "$reason" ./ask "ide-$vendor-$device" dev/block/8:0
+done <<'END'
+0x1002 0x4380 turn to AHCI
+0x1002 0x4390 turn to AHCI
+0x1002 0x439c ^fine$
+0x1022 0x7800 turn to AHCI
+0x1022 0x780c ^fine$
+0x1022 0x7900 turn to AHCI
+0x197b 0x2363 turn to AHCI
+0x8086 0x2360 ^fine$
+END
 expect 0 'remapped NVMe disks' ./ask remapped dev/block/8:0
 expect 0 'RAID controller' ./ask raid dev/block/8:0
 expect 0 'Intel VMD' ./ask vmd dev/block/8:0
@@ -77,7 +92,7 @@ nvme nvme-old
 rm -r "$namespace/integrity" "$namespace/metadata_bytes" "$namespace/queue/zoned"
 expect 0 '^fine$' ./ask nvme-old dev/block/259:0
 nvme nvme-admin 0x010803
-expect 0 'neither an AHCI (SATA) nor an NVMe' ./ask nvme-admin dev/block/259:0
+expect 0 'neither an AHCI (SATA), an IDE nor an NVMe' ./ask nvme-admin dev/block/259:0
 while read -r file text reason; do
 	name=nvme-${file##*/}-$text
 	nvme "$name"

@@ -9,7 +9,7 @@ import subprocess
 import gpt
 import setups
 import stock
-from qemu import Disk, Machine
+from qemu import FIRMWARE, Disk, Machine
 
 MARKER = "UNDERSEAL-PLAINTEXT-MARKER-"
 
@@ -32,13 +32,16 @@ def verify(machine, device, lba_bytes=512):
 			f"--output=/tmp/{name}.log || {{ tail -30 /tmp/{name}.log; false; }}", 60)
 
 
-def fio_then_judge(name, sector_bytes, cpus, kernel_options="", **place):
+def fio_then_judge(name, sector_bytes, cpus, kernel_options="", mode="", firmware=FIRMWARE, **place):
 	"""What fio has written and verified beneath is what stock tools decrypt, and stands nowhere in clear. `place` says
-	where the disk is, as of Disk."""
+	where the disk is, as of Disk; `mode` how the driver moves an ATA disk's data."""
 	path = setups.data_disk(name, 96, sector_bytes, lba_bytes=place.get("lba_bytes", 512))
 	disk = Disk(path, **place)
 	node = disk.node(1)
-	with setups.quick(name, [disk], cpus=cpus, kernel_options=kernel_options) as machine:
+	with setups.quick(name, [disk], cpus=cpus, kernel_options=kernel_options, firmware=firmware) as machine:
+		assert f" {disk.bus} " in machine.run("underseal status"), "the disk is on another controller"
+		if mode:
+			machine.run(f"grep -q {mode} /sys/class/ata_device/*/xfer_mode")
 		verify(machine, node, disk.lba_bytes)
 		machine.run(f"yes {MARKER}{name} | dd of={node} bs=64k seek=1488 count=32 iflag=fullblock conv=fsync")
 		machine.run("echo 3 >/proc/sys/vm/drop_caches")
@@ -111,14 +114,14 @@ def _table(path):
 	return subprocess.run(["sgdisk", "-i", "1", "-i", "2", path], capture_output=True, text=True, check=True).stdout
 
 
-def partition_table(name, logged="partition table", **place):
+def partition_table(name, logged="partition table", kernel_options="", **place):
 	"""Changes to the entries of the volume and its header fail and are `logged`, and others pass."""
 	disk = setups.data_disk(name, 32, 512)
 	node = Disk(disk, **place).node()
 	os.truncate(disk, os.path.getsize(disk) + (8 << 20))
 	subprocess.run(["sgdisk", "-e", disk], check=True, stdout=subprocess.DEVNULL)
 	before = _table(disk)
-	with setups.quick(name, [Disk(disk, **place)]) as machine:
+	with setups.quick(name, [Disk(disk, **place)], kernel_options=kernel_options) as machine:
 		backup = os.path.getsize(disk) // 512 - 33
 		machine.run(f"dd if={node} of=/tmp/first count=34; dd if={node} of=/tmp/last count=33 skip={backup}")
 		for change in TABLE_REFUSED:

@@ -16,7 +16,7 @@ PACKAGES = """systemd systemd-sysv udev dbus kmod util-linux login passwd e2fspr
 	libcryptsetup12 libfdisk1 libblkid1 libjson-c5""".split()
 
 # What the initrd may need to find its root; everything else comes from the root itself.
-INITRD_MODULES = "ahci sd_mod nvme virtio_pci virtio_blk ext4 crc32c_generic"
+INITRD_MODULES = "ahci ata_piix sd_mod nvme virtio_pci virtio_blk ext4 crc32c_generic"
 
 SETUP_HOOK = f'''mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"
 echo MODULES=list >"$1/etc/initramfs-tools/conf.d/underseal"

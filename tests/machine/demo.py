@@ -22,7 +22,7 @@ POLICY = "icr=fast\n"
 IDLE_SECONDS = 5
 READS = 1000
 ROWS = 10
-CONTROLLERS = ("ahci", "nvme")
+CONTROLLERS = {"ahci": qemu.FIRMWARE, "nvme": qemu.FIRMWARE, "ata": qemu.FIRMWARE_PC}
 
 BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
 
@@ -58,9 +58,9 @@ class Boot:
 		machine.quiet_shell()
 
 
-def bare_boot(disk):
+def bare_boot(disk, firmware):
 	step("booting it bare, to compare")
-	with Machine("demo-bare", [disk], cpus=2, memory=1024) as machine:
+	with Machine("demo-bare", [disk], cpus=2, memory=1024, firmware=firmware) as machine:
 		boot = Boot(machine, beneath=False)
 		setups.power_off(machine, "poweroff")
 	return boot
@@ -81,9 +81,9 @@ def _measure(machine, node):
 	return idle, setups.exits_between(before, setups.exits(machine)) / READS
 
 
-def beneath_boot(disk):
+def beneath_boot(disk, firmware):
 	step("booting it beneath underseal")
-	with Machine("demo", [disk], cpus=2, memory=1024) as machine:
+	with Machine("demo", [disk], cpus=2, memory=1024, firmware=firmware) as machine:
 		boot = Boot(machine, beneath=True)
 		for line in machine.run("underseal status").strip().splitlines():
 			note(line)
@@ -128,9 +128,9 @@ def demo(bus):
 	disk = image.debian_disk(setups.path("demo"))
 	note(f"{os.path.relpath(disk)}, {os.stat(disk).st_size >> 20} MiB")
 	place = Disk(disk, bus=bus, boot=True)
-	bare = bare_boot(place)
+	bare = bare_boot(place, CONTROLLERS[bus])
 	encrypt(disk)
-	beneath, memory, idle, per_read, text, extents = beneath_boot(place)
+	beneath, memory, idle, per_read, text, extents = beneath_boot(place, CONTROLLERS[bus])
 	seen = proof.Proof(disk, "root", setups.PASSPHRASE, text, extents)
 	show(seen)
 	table(bare, beneath, memory, idle, per_read)
@@ -151,7 +151,8 @@ def interactive(bus):
 	image.set_beneath(disk, "")
 	step(f"the passphrase is `{setups.PASSPHRASE}`, the login root, its password root; Ctrl-] ends the machine")
 	note(f"remove {os.path.relpath(disk)} to start with a new disk")
-	with Machine("run", [Disk(disk, bus=bus, boot=True)], cpus=2, memory=1024, reboots=True) as machine:
+	with Machine("run", [Disk(disk, bus=bus, boot=True)], cpus=2, memory=1024, firmware=CONTROLLERS[bus],
+			reboots=True) as machine:
 		machine.attach()
 	return 0
 
@@ -159,7 +160,7 @@ def interactive(bus):
 def main():
 	parser = argparse.ArgumentParser()
 	parser.add_argument("--interactive", action="store_true")
-	parser.add_argument("--disk", default=CONTROLLERS[0])
+	parser.add_argument("--disk", default="ahci")
 	asked = parser.parse_args()
 	if asked.disk not in CONTROLLERS:
 		print(f"error: there is no DISK={asked.disk}; it is one of {', '.join(CONTROLLERS)}", file=sys.stderr)

@@ -32,16 +32,22 @@ class Firmware:
 
 
 FIRMWARE = Firmware("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd")
+# The chipset with an ATA controller on ports of its own.
+FIRMWARE_PC = Firmware(FIRMWARE.code, FIRMWARE.variables, "pc")
 # Secure Boot with keys that everybody has; its variables are kept by code in system management mode.
 FIRMWARE_SECURE = Firmware("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd",
 	"q35,smm=on", ("-global", "driver=cfi.pflash01,property=secure,value=on"))
+
+
+ATA_DEVICES = {1: "piix3-ide", 2: "piix4-ide"}
 
 
 @dataclasses.dataclass
 class Disk:
 	"""A raw image and where it hangs. On `bus="ahci"` controller 0 is the chipset's own, 1 and up are further `ahci`
 	devices; on "nvme" each controller is a device of its own, with the name and serial number nvme0, nvme1, ...
-	`bus="virtio"` is a disk underseal never mediates."""
+	On "ata" controller 0 is that of FIRMWARE_PC, 1 and 2 are the devices of ATA_DEVICES; the port is 2 for the secondary
+	channel and 1 for drive 1. `bus="virtio"` is a disk underseal never mediates."""
 	path: str
 	bus: str = "ahci"
 	controller: int = 0
@@ -65,8 +71,9 @@ class Disk:
 			device = (self._namespace() + f",drive=disk{number},logical_block_size={self.lba_bytes},"
 				f"physical_block_size={self.lba_bytes}")
 		else:
-			bus = "ide" if self.controller == 0 else f"ahci{self.controller}"
-			device = f"ide-hd,drive=disk{number},bus={bus}.{self.port}"
+			bus = "ide" if self.controller == 0 else f"{self.bus}{self.controller}"
+			place = f"{self.port // 2},unit={self.port % 2}" if self.bus == "ata" else f"{self.port}"
+			device = f"ide-hd,drive=disk{number},bus={bus}.{place}"
 			device += f",serial={self.serial}" if self.serial else ""
 		return ["-drive", drive, "-device", device + (",bootindex=0" if self.boot else "")]
 
@@ -98,6 +105,8 @@ class Machine(Console):
 		self._command = self._describe(disks, cpu, firmware, reboots, keep_memory) + list(options)
 
 	def _describe(self, disks, cpu, firmware, reboots, keep_memory):
+		chipset = {disk.bus for disk in disks if disk.controller == 0} & {"ahci", "ata"}
+		assert chipset <= {"ata" if firmware.machine == "pc" else "ahci"}, f"{firmware.machine} has no controller for {chipset}"
 		variables = f"{self.directory}/vars.fd"
 		shutil.copy(firmware.variables, variables)
 		command = ["qemu-system-x86_64", "-accel", f"tcg,thread={self.threads}", "-nodefaults", "-display", "none",
@@ -107,6 +116,8 @@ class Machine(Console):
 			"-debugcon", f"file:{self.debug_path}", "-global", "isa-debugcon.iobase=0x402"]
 		for controller in sorted({disk.controller for disk in disks if disk.bus == "ahci"} - {0}):
 			command += ["-device", f"ahci,id=ahci{controller}"]
+		for controller in sorted({disk.controller for disk in disks if disk.bus == "ata"} - {0}):
+			command += ["-device", f"{ATA_DEVICES[controller]},id=ata{controller}"]
 		# A controller comes with its first namespace, and stands before the others.
 		on_nvme = [disk for disk in disks if disk.bus == "nvme"]
 		for controller in sorted({disk.controller for disk in on_nvme} -

@@ -103,6 +103,8 @@ uint8_t ata_disk_plan(struct ata_disk *disk, const struct ata_command *command, 
 	}
 	if (row->unit == ATA_VERIFY)
 		return 0;
+	if (row->multiple && !disk->multiple)
+		return ATA_ABRT;
 	plan->direction = row->direction;
 	plan->pio = row->pio;
 	if (command->command == 0xb0) {
@@ -119,6 +121,19 @@ uint8_t ata_disk_plan(struct ata_disk *disk, const struct ata_command *command, 
 	return 0;
 }
 
+/* The size of blocks as it is set now; the checksum goes with it. */
+static void identify(const struct ata_disk *disk, uint8_t *data)
+{
+	uint16_t word = (uint16_t)((disk->identify[59] & 0xfe00) | (disk->multiple ? 0x100 | disk->multiple : 0));
+	uint8_t sum = 0;
+
+	memcpy(data, disk->identify, 512);
+	memcpy(data + 2 * 59, &word, 2);
+	for (unsigned i = 0; i < 511; i++)
+		sum = (uint8_t)(sum + data[i]);
+	data[511] = (uint8_t)-sum;
+}
+
 uint8_t ata_disk_in(struct ata_disk *disk, struct ata_command *command, uint8_t *data, uint32_t bytes)
 {
 	memset(data, 0, bytes);
@@ -130,7 +145,7 @@ uint8_t ata_disk_in(struct ata_disk *disk, struct ata_command *command, uint8_t 
 		return ata_log_read(disk, command, data, bytes);
 	case ATA_ONE_BLOCK:
 		if (command->command == 0xec)
-			memcpy(data, disk->identify, 512);
+			identify(disk, data);
 		break;
 	default:
 		break;
@@ -160,7 +175,8 @@ uint8_t ata_disk_out(struct ata_disk *disk, struct ata_command *command, const u
 		trim(disk, data, bytes);
 		return 0;
 	case 0xc6: /* SET MULTIPLE MODE */
-		if (command->count > 16 || command->count & (command->count - 1) || !command->count)
+		/* 0: there is none. */
+		if (command->count > 16 || command->count & (command->count - 1))
 			return ATA_ABRT;
 		disk->multiple = (uint8_t)command->count;
 		return 0;

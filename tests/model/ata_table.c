@@ -197,8 +197,8 @@ void ata_identify_fill(struct ata_disk *disk)
 	word[78] = 0x0004;
 	word[80] = 0x03f0;
 	word[82] = word[85] = 0x7469 | 0x0002; /* SMART, security, HPA, buffers ... */
-	word[83] = word[86] = 0x7d61 | 0x0001; /* microcode, 48-bit, FLUSH (EXT), SET MAX security */
-	word[84] = word[87] = 0x417b;	       /* SMART logs, GPL, FUA, streaming */
+	word[83] = word[86] = 0x7d61 | 0x0003; /* microcode, queues of old, 48-bit, FLUSH (EXT), SET MAX security */
+	word[84] = word[87] = 0x41fb;	       /* SMART logs, GPL, FUA, queues of old with it, streaming */
 	word[88] = 0x407f;
 	for (int i = 0; i < 4; i++)
 		word[100 + i] = (uint16_t)(disk->sectors >> (16 * i));

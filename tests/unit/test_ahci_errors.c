@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is refused, how the guest learns it, and that it recovers; resets with commands in flight. */
-#include "storage/ahci/commands.h"
+#include "storage/ata_commands/commands.h"
 #include "tests/model/ata_table.h"
 #include "tests/model/guest_ahci.h"
 #include <setjmp.h>

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "hv/core/backend.h"
+#include "hv/core/ioport.h"
 #include "tests/core/machine.h"
 
 #define BUFFER	(RAM + 0x20000)

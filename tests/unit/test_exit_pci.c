@@ -43,20 +43,37 @@ static bool moved(void *context, bool memory)
 }
 
 static unsigned warned;
+static bool was_reset;
 
 /* While the registers still answer. */
 static void moving(void *context)
 {
 	assert_ptr_equal(context, &times);
-	assert_true(command() & PCI_COMMAND_MEMORY);
+	assert_true(was_reset || command() & PCI_COMMAND_MEMORY);
 	warned++;
+}
+
+static unsigned holds, releases;
+
+/* Around everything, with what is decoded as it is before and afterwards. */
+static void hold(void *context)
+{
+	assert_ptr_equal(context, &times);
+	assert_int_equal(holds++, releases);
+}
+
+static void release(void *context)
+{
+	assert_ptr_equal(context, &times);
+	assert_int_equal(holds, ++releases);
+	assert_int_equal(!!(command() & PCI_COMMAND_MEMORY), reachable && wanted);
 }
 
 static void start(bool without_ecam)
 {
 	const struct machine machine = {.cpus = 2, .without_ecam = without_ecam};
 	const struct pci_watch watch = {.device = FUNCTION_DEVICE, .function = FUNCTION_NUMBER, .context = &times,
-		.moved = moved, .moving = moving, .command_off = PCI_COMMAND_IO | 0x400};
+		.moved = moved, .moving = moving, .hold = hold, .release = release, .command_off = PCI_COMMAND_IO | 0x400};
 
 	assert_int_equal(machine_start(&machine), 0);
 	platform.config[5] = 4;
@@ -201,6 +218,30 @@ MACHINE_TEST(test_moving)
 	assert_int_equal(warned, 3);
 }
 
+/* A reset of the bus clears the register unseen: whoever follows is told, and nothing is decoded until the guest asks. */
+MACHINE_TEST(test_reset)
+{
+	start(false);
+	warned = holds = releases = 0;
+	platform.config[4] = platform.config[5] = 0;
+	was_reset = true;
+	guest_out(0, 0xcf8, 4, FUNCTION | PCI_BAR(5));
+	guest_out(0, 0xcfc, 4, 0xfd001000);
+	assert_int_equal(warned, 1);
+	assert_false(wanted);
+	assert_int_equal(command(), 0);
+	guest_out(0, 0xcf8, 4, FUNCTION | 4);
+	guest_out(0, 0xcfc, 2, 0x0002);
+	assert_true(wanted);
+	assert_int_equal(command(), 2);
+	assert_int_equal(warned, 1);
+	/* Other registers are nobody's move. */
+	guest_out(0, 0xcf8, 4, FUNCTION | 0x3c);
+	guest_out(0, 0xcfc, 1, 9);
+	assert_int_equal(holds, 2);
+	assert_int_equal(releases, 2);
+}
+
 /* Our own reads leave the address that the guest has written; parts of it are not the address. */
 MACHINE_TEST(test_address)
 {
@@ -232,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_decoding),
 		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_moving),
+		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_address),
 		cmocka_unit_test(test_table_is_full),
 	};

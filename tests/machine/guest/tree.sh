@@ -22,7 +22,7 @@ rm -rf "$root"/var/cache/apt/*.bin "$root"/var/lib/apt/lists/* "$root"/var/log/*
 kernel=$(ls "$root/lib/modules")
 cp "$root/boot/vmlinuz-$kernel" "$out/vmlinuz"
 cp "$root/boot/initrd.img-$kernel" "$out/initrd.img"
-for module in ahci sd_mod nvme virtio_pci virtio_blk ext4 crc32c_generic msr efivarfs; do
+for module in ahci ata_piix sd_mod sr_mod nvme virtio_pci virtio_blk ext4 crc32c_generic msr efivarfs; do
 	modprobe -C /dev/null -d "$root" -S "$kernel" --show-depends "$module"
 done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' >"$out/modules.list"
 tar -C "$out" -cf "$out/modules.tar" -h --transform "s|.*/||" --absolute-names -T "$out/modules.list"

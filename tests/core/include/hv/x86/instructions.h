@@ -32,6 +32,8 @@ uint64_t rdtsc(void);
 void cpu_pause(void);
 uint32_t port_in(uint16_t port, unsigned size);
 void port_out(uint16_t port, unsigned size, uint32_t value);
+void port_in_words(uint16_t port, void *to, uint32_t count);
+void port_out_words(uint16_t port, const void *from, uint32_t count);
 void cpu_halt(void);
 void interrupts_on(void);
 void interrupts_off(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IDENTIFY DEVICE as the guest sees it: nothing it is told of may be refused later. ACS-3 7.12.7. */
-#include "storage/ahci/internal.h"
+#include "storage/ata_commands/identify.h"
 
 static const struct identify_rule {
 	uint16_t word;
@@ -15,11 +15,17 @@ static const struct identify_rule {
 	{77, 1u << 6 | 1u << 5, "RECEIVE/SEND FPDMA QUEUED, NCQ NON-DATA"},
 	{82, 1u << 1, "security feature set"},
 	{82, 1u << 10, "host protected area: SET MAX changes the capacity"},
+	{82, 1u << 12 | 1u << 13, "READ and WRITE BUFFER"},
 	{83, 1u << 0 | 1u << 8 | 1u << 11, "DOWNLOAD MICROCODE, SET MAX security, DCO"},
+	{83, 1u << 1, "READ and WRITE DMA QUEUED"},
 	{84, 1u << 4, "streaming"},
+	{84, 1u << 7, "WRITE DMA QUEUED FUA EXT"},
 	{85, 1u << 1 | 1u << 10, "security and host protected area, enabled"},
+	{85, 1u << 12 | 1u << 13, "READ and WRITE BUFFER, enabled"},
 	{86, 1u << 0 | 1u << 8 | 1u << 11, "microcode, SET MAX security, DCO, enabled"},
+	{86, 1u << 1, "READ and WRITE DMA QUEUED, enabled"},
 	{87, 1u << 4, "streaming, enabled"},
+	{87, 1u << 7, "WRITE DMA QUEUED FUA EXT, enabled"},
 	{119, 1u << 2 | 1u << 4, "WRITE UNCORRECTABLE, segmented microcode"},
 	{120, 1u << 2 | 1u << 4, "the same, enabled"},
 	{128, 0xffff, "security status"},
