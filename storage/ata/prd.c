@@ -2,8 +2,9 @@
 /*
  * Physical region descriptors. Bus Master IDE 1.2: addresses and byte counts are
  * even, neither a region nor the table crosses 64 KiB: there controllers differ, or
- * go on at the beginning of the 64 KiB. Each entry of the guest's is read once;
- * what the device reads is ours.
+ * go on at the beginning of the 64 KiB. UEFI firmware has regions that cross it all
+ * the same: they become two. Each entry of the guest's is read once; what the device
+ * reads is ours.
  */
 #include "storage/ata/internal.h"
 
@@ -21,28 +22,46 @@ static const char *load_entry(const struct ata *ata, uint64_t gpa, struct prd *p
 	prd->flags &= PRD_END;
 	if (prd->address & 1 || prd->bytes & 1)
 		return "a PRD that is not aligned";
-	if (prd->address % PRD_BOUNDARY + PRD_SIZE(prd) > PRD_BOUNDARY)
-		return "a PRD whose region crosses 64 KiB";
 	if (!guest_memory(ata, prd->address, PRD_SIZE(prd)))
 		return "a PRD outside the guest's memory";
 	return NULL;
 }
 
+/* Adds the region to our table, in parts that cross no boundary. False when there is no room. */
+static bool add_region(struct ata *ata, const struct prd *prd)
+{
+	uint32_t address = prd->address, bytes = PRD_SIZE(prd);
+
+	while (bytes) {
+		uint32_t room = PRD_BOUNDARY - address % PRD_BOUNDARY, part = bytes < room ? bytes : room;
+
+		if (ata->entries == TABLE_ENTRIES)
+			return false;
+		bytes -= part;
+		ata->table[ata->entries++] =
+			(struct prd){.address = address, .bytes = (uint16_t)part, .flags = bytes ? 0 : prd->flags};
+		address += part;
+	}
+	return true;
+}
+
 const char *prd_load(struct ata *ata, uint64_t *bytes)
 {
 	uint64_t gpa = ata->guest_prd & ~3u;
+	uint32_t count = (uint32_t)((PRD_BOUNDARY - gpa % PRD_BOUNDARY) / sizeof(struct prd));
 
 	*bytes = 0;
-	/* From its beginning to the next boundary a table has at most as many entries as ours. */
-	for (ata->entries = 0; ata->entries < (PRD_BOUNDARY - gpa % PRD_BOUNDARY) / sizeof(struct prd);) {
-		struct prd *prd = &ata->table[ata->entries];
-		const char *why = load_entry(ata, gpa + ata->entries * sizeof(*prd), prd);
+	ata->entries = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		struct prd prd;
+		const char *why = load_entry(ata, gpa + i * sizeof(prd), &prd);
 
 		if (why)
 			return why;
-		ata->entries++;
-		*bytes += PRD_SIZE(prd);
-		if (prd->flags & PRD_END)
+		if (!add_region(ata, &prd))
+			return "a PRD table with too many regions that cross 64 KiB";
+		*bytes += PRD_SIZE(&prd);
+		if (prd.flags & PRD_END)
 			return NULL;
 	}
 	return "a PRD table that crosses 64 KiB";
