@@ -21,6 +21,7 @@ PENRYN = "core2_penryn_t9600"               # no nested paging
 # The first program, which gives the firmware its tables, and where it goes on.
 ACPI_EFI = f"{places.BUILD}/bochs/acpi.efi"
 NEXT_ON_ESP = "EFI/next/next.efi"
+POLICY_ON_ESP = "EFI/next/underseal.conf"
 
 # ... which may be the hypervisor without a volume, and then this.
 START_EFI = f"{places.BUILD}/bochs/start.efi"

@@ -54,23 +54,31 @@ def booted(name, case, *, beneath, policy="", options=None, sector_bytes=512, da
 		os.unlink(own)
 
 
-def _system_of_bochs(path, name, beneath, options):
-	"""The same for a machine of Bochs': the firmware's tables first, then the hypervisor without a volume."""
+def _system_of_bochs(path, name, beneath, options, volume, more):
+	"""The same for a machine of Bochs': the firmware's tables first, then the hypervisor, without a volume unless there
+	is one; `more` are files beside the program's."""
+	next_efi = (places.UNDERSEAL_EFI if volume else bochs.START_EFI) if beneath else program(name)
+	policy = "next=\\" + bochs.GUEST_ON_ESP.replace("/", "\\") + "\n"
 	text = "".join(f"{key}={value}\n" for key, value in options.items())
 	gpt.make_esp(f"{path}.esp", bochs.DISK_MIB - 2)
 	gpt.esp_put(f"{path}.esp", {image.FIRST_ON_ESP: bochs.ACPI_EFI, OPTIONS_ON_ESP: text.encode(),
-		bochs.NEXT_ON_ESP: bochs.START_EFI if beneath else program(name), bochs.GUEST_ON_ESP: program(name)})
+		bochs.NEXT_ON_ESP: next_efi, bochs.POLICY_ON_ESP: policy.encode(), bochs.GUEST_ON_ESP: program(name),
+		**{f"EFI/guest/{beside}": source for beside, source in more.items()}})
 	gpt.make(path, [gpt.Part("ESP", gpt.TYPE_ESP, bochs.DISK_MIB - 2, f"{path}.esp")])
 	os.unlink(f"{path}.esp")
 	return path
 
 
 @contextlib.contextmanager
-def booted_on_intel(name, case, *, beneath, options=None, **machine):
-	"""A machine of Bochs' on its way into the program `name`; it has no disk but the system's."""
+def booted_on_intel(name, case, *, beneath, options=None, files=None, data=None, **machine):
+	"""A machine of Bochs' on its way into the program `name`; it has no disk but the system's, unless there is `data`,
+	one with a volume, on the secondary channel. The passphrase is typed then."""
 	label = f"{case}-{'beneath' if beneath else 'bare'}"
-	system = _system_of_bochs(setups.path(f"{label}-system"), name, beneath, options or {})
-	with bochs.Bochs(label, [Disk(system, bus="ata")], **machine) as started:
+	system = _system_of_bochs(setups.path(f"{label}-system"), name, beneath, options or {}, data, files or {})
+	disks = [Disk(system, bus="ata")] + ([Disk(data, bus="ata", port=2)] if data else [])
+	with bochs.Bochs(label, disks, **machine) as started:
+		if data and beneath:
+			setups.unlock(started, seconds=bochs.FIRMWARE_SECONDS)
 		yield started
 	os.unlink(system)
 

@@ -16,6 +16,7 @@ import debian
 import gpt
 import places
 import tools
+import unpacked
 
 SYSTEMD_BOOT = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
 SYSTEMD_BOOT_ON_ESP = "EFI/systemd/systemd-bootx64.efi"
@@ -96,8 +97,8 @@ def _quick_initrd(out, parts):
 	shutil.rmtree(tree)
 
 
-def quick_disk(path, kernel_options=""):
-	"""The quick machine's system disk at `path`: ESP with systemd-boot, Debian's kernel, a busybox initrd."""
+@functools.cache
+def _quick_parts():
 	parts = _debian_parts()
 	def build(out):
 		_quick_initrd(out, parts)
@@ -106,10 +107,26 @@ def quick_disk(path, kernel_options=""):
 		os.unlink(f"{out}/esp")
 	with open(f"{places.GUEST}/init", encoding="utf-8") as init:
 		recipe = f"{parts} {QUICK_OPTIONS} {ESP_MIB} {init.read()}"
-	gpt.copy(f"{places.cached('quick', recipe, build)}/quick.img", path)
+	return places.cached("quick", recipe, build)
+
+
+def quick_disk(path, kernel_options=""):
+	"""The quick machine's system disk at `path`: ESP with systemd-boot, Debian's kernel, a busybox initrd."""
+	gpt.copy(f"{_quick_parts()}/quick.img", path)
 	if kernel_options:
 		gpt.esp_put(path, _loader(f"{QUICK_OPTIONS} {kernel_options}"), gpt.entry(path, "ESP").start)
 	return path
+
+
+def unpacked_linux():
+	"""(kernel, initrd, bytes of memory) of the quick machine for tests/guest/linux.c."""
+	parts = _debian_parts()
+	def build(out):
+		with open(f"{out}/bytes", "w", encoding="ascii") as size:
+			size.write(str(unpacked.flatten(f"{parts}/vmlinuz", f"{out}/kernel")))
+	folder = places.cached("kernel", parts, build)
+	with open(f"{folder}/bytes", encoding="ascii") as size:
+		return f"{folder}/kernel", f"{_quick_parts()}/initrd.img", int(size.read())
 
 
 def set_beneath(path, policy=""):

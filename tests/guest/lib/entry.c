@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From UEFI to a machine of our own. */
+#include "tests/guest/lib/files.h"
 #include "tests/guest/lib/internal.h"
-#include <efi.h>
 #include <efilib.h>
 
 #define POOL_BYTES    (24ull << 20)
@@ -15,16 +15,12 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 static char options_text[OPTIONS_BYTES];
 
 /* A missing file is no options. */
-static void read_options(EFI_HANDLE image)
+static void read_options(void)
 {
-	EFI_LOADED_IMAGE *loaded;
-	EFI_FILE_HANDLE root, file;
+	EFI_FILE_HANDLE file = files_open(L"options");
 	UINTN bytes = OPTIONS_BYTES - 1;
 
-	if (EFI_ERROR(BS->HandleProtocol(image, &LoadedImageProtocol, (VOID **)&loaded)))
-		return;
-	root = LibOpenRoot(loaded->DeviceHandle);
-	if (!root || EFI_ERROR(root->Open(root, &file, L"\\EFI\\guest\\options", EFI_FILE_MODE_READ, 0)))
+	if (!file)
 		return;
 	if (EFI_ERROR(file->Read(file, &bytes, options_text)))
 		bytes = 0;
@@ -92,7 +88,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	uint64_t rsdp;
 
 	InitializeLib(image, system);
-	read_options(image);
+	files_begin(image);
+	read_options();
 	options_set(options_text);
 	rsdp = acpi_root();
 	if (!take_pool())

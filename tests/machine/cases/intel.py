@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hypervisor on Intel's virtualisation, in Bochs. It mediates no disk there: programs of ours run beneath it."""
+"""The hypervisor on Intel's virtualisation, in Bochs: programs of ours beneath it, and Linux with a disk on ATA."""
 import bochs
+import checks
 import guests
+import image
+import setups
+import stock
 from case import case
 
 # Those that end on the bare machine: of its MSRs, Bochs takes most for harmless, and stops at some.
@@ -38,3 +42,22 @@ def _refused(model, words):
 def intel_refused():
 	_refused(bochs.LYNNFIELD, "unrestricted guest")
 	_refused(bochs.PENRYN, "nested paging")
+
+
+@case("Linux beneath on an Intel processor: its ATA partition is unlocked, written and read, and judged by stock tools",
+	cost=9)
+def intel_linux():
+	data = setups.data_disk("intel-linux-data", bochs.DATA_MIB, 512)
+	kernel, initrd, size = image.unpacked_linux()
+	options = {"kernel_bytes": size, "cmdline": f"{image.CONSOLE} rdinit=/init"}
+	with guests.booted_on_intel("linux", "intel-linux", beneath=True, data=data, options=options,
+			files={"kernel": kernel, "initrd": initrd}) as machine:
+		setups.at_shell(machine, 200)
+		machine.run(f"yes {checks.MARKER}intel | dd of=/dev/sdb1 bs=64k seek=128 count=16 iflag=fullblock conv=fsync")
+		machine.run("echo 3 >/proc/sys/vm/drop_caches")
+		seen = machine.run("sha256sum </dev/sdb1", 120).split()[0]
+		setups.power_off(machine)
+	volume = stock.Volume(data, "data", setups.PASSPHRASE)
+	assert volume.sha256() == seen, "stock tools decrypt something else than the guest reads"
+	assert volume.read(8 << 20, 65536).startswith(checks.MARKER.encode()), "the marker is not where it was written"
+	assert stock.holds(data, checks.MARKER.encode()) is None, "the marker is on the medium in clear"
