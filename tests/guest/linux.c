@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Starts a Linux kernel that has been unpacked beforehand, where unpacking would take the emulated
- * processor longer than all the rest. Beside the options stand `kernel`, what lies in memory from
- * KERNEL_BASE, and `initrd`. Options: kernel_bytes, the memory the kernel takes; cmdline.
+ * processor longer than all the rest. Beside the options stand `kernel`, as it lies in memory, which
+ * may be at any multiple of KERNEL_ALIGN, and `initrd`. Options: kernel_bytes, the memory the kernel takes; cmdline.
  *
  * The kernel is entered as its own decompressor does it (Documentation/arch/x86/boot.rst, 64-bit boot
  * protocol): long mode, identity mapping, RSI at the boot parameters.
@@ -10,8 +10,7 @@
 #include "tests/guest/lib/files.h"
 #include "tests/guest/lib/guest.h"
 
-#define KERNEL_BASE 0x1000000ull
-#define BELOW_4G    0xffffffffull
+#define KERNEL_ALIGN 0x200000ull
 
 /* Offsets in the boot parameters ("zero page"). */
 #define BOOT_ACPI_RSDP      0x070
@@ -35,7 +34,7 @@ struct e820 {
 	uint32_t type;
 } __attribute__((packed));
 
-static uint64_t initrd, initrd_bytes, kernel_bytes;
+static uint64_t kernel, kernel_bytes, initrd, initrd_bytes;
 static uint8_t *parameters;
 
 static void put(unsigned at, uint64_t value, unsigned bytes)
@@ -46,8 +45,8 @@ static void put(unsigned at, uint64_t value, unsigned bytes)
 void guest_firmware(void)
 {
 	kernel_bytes = option_number("kernel_bytes", 0);
-	files_load(L"kernel", AllocateAddress, KERNEL_BASE, &kernel_bytes);
-	initrd = files_load(L"initrd", AllocateMaxAddress, BELOW_4G, &initrd_bytes);
+	kernel = files_load(L"kernel", KERNEL_ALIGN, &kernel_bytes);
+	initrd = files_load(L"initrd", 4096, &initrd_bytes);
 }
 
 static void add_ram(uint64_t base, uint64_t bytes)
@@ -77,7 +76,7 @@ static void fill_parameters(void)
 	put(BOOT_COMMAND_LINE, (uint64_t)(line ? line : none), 4);
 	for (uint32_t i = 0; i < machine.ram_ranges; i++)
 		add_ram(machine.ram[i].base, machine.ram[i].bytes);
-	add_ram(KERNEL_BASE, (kernel_bytes + 4095) & ~4095ull);
+	add_ram(kernel, (kernel_bytes + 4095) & ~4095ull);
 	add_ram(initrd, (initrd_bytes + 4095) & ~4095ull);
 }
 
@@ -86,5 +85,5 @@ void guest_main(void)
 	parameters = take_memory(4096, 4096);
 	fill_parameters();
 	print("starting Linux\n");
-	__asm__ volatile("jmp *%0" : : "r"(KERNEL_BASE), "S"(parameters) : "memory");
+	__asm__ volatile("jmp *%0" : : "r"(kernel), "S"(parameters) : "memory");
 }

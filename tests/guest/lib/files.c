@@ -3,6 +3,8 @@
 #include "tests/guest/lib/guest.h"
 #include <efilib.h>
 
+#define BELOW_4G 0xffffffffull
+
 static EFI_FILE_HANDLE directory;
 
 void files_begin(EFI_HANDLE image)
@@ -26,10 +28,11 @@ EFI_FILE_HANDLE files_open(const CHAR16 *name)
 	return file;
 }
 
-EFI_PHYSICAL_ADDRESS files_load(const CHAR16 *name, EFI_ALLOCATE_TYPE how, EFI_PHYSICAL_ADDRESS base, UINTN *bytes)
+EFI_PHYSICAL_ADDRESS files_load(const CHAR16 *name, UINTN align, UINTN *bytes)
 {
 	EFI_FILE_HANDLE file = files_open(name);
 	EFI_FILE_INFO *info = file ? LibFileInfo(file) : NULL;
+	EFI_PHYSICAL_ADDRESS base = BELOW_4G;
 	UINTN size;
 
 	if (!info)
@@ -37,8 +40,9 @@ EFI_PHYSICAL_ADDRESS files_load(const CHAR16 *name, EFI_ALLOCATE_TYPE how, EFI_P
 	size = info->FileSize;
 	if (*bytes < size)
 		*bytes = size;
-	if (EFI_ERROR(BS->AllocatePages(how, EfiLoaderData, (*bytes + 4095) / 4096, &base)))
-		guest_fail("no memory for a file of %lu bytes at %lx", *bytes, base);
+	if (EFI_ERROR(BS->AllocatePages(AllocateMaxAddress, EfiLoaderData, (*bytes + align - 1) / 4096 + 1, &base)))
+		guest_fail("no memory for a file of %lu bytes", *bytes);
+	base = (base + align - 1) & ~(align - 1);
 	memset((VOID *)base, 0, *bytes);
 	if (EFI_ERROR(file->Read(file, &size, (VOID *)base)))
 		guest_fail("a file cannot be read");

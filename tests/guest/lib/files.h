@@ -12,9 +12,9 @@ void files_begin(EFI_HANDLE image);
 EFI_FILE_HANDLE files_open(const CHAR16 *name);
 
 /*
- * The whole file in pages of their own, zeros behind it up to *bytes. `how` and `base` as of AllocatePages(). Its
- * address; *bytes is what it takes then. guest_fail() when there is no such file or no such memory.
+ * The whole file in pages of their own below 4 GiB, at a multiple of `align` (a power of two, a page at least), zeros
+ * behind it up to *bytes. Its address; *bytes is what it takes then. guest_fail() when there is no such file or memory.
  */
-EFI_PHYSICAL_ADDRESS files_load(const CHAR16 *name, EFI_ALLOCATE_TYPE how, EFI_PHYSICAL_ADDRESS base, UINTN *bytes);
+EFI_PHYSICAL_ADDRESS files_load(const CHAR16 *name, UINTN align, UINTN *bytes);
 
 #endif
