@@ -68,7 +68,7 @@ expect 0 'underseal 1.2.3 on svm, 2 CPUs, 32 MiB reserved' ./played status
 grep -q '00112233-4455-6677-8899-aabbccddeeff  ahci 12:1f.2 port 5, sectors 2048 to 4095, cipher sectors of 4096' out ||
 	fail "volume line"
 expect 0 'nvme 12:1f.2 namespace 5, sectors 2048' env CONTROLLER=2 ./played status
-expect 0 'unknown 12:1f.2 port 5, sectors 2048' env CONTROLLER=3 ./played status
+expect 0 'unknown 12:1f.2 port 5, sectors 2048' env CONTROLLER=9 ./played status
 expect 0 '^nested-page-fault  *12  *1  *11$' ./played stat
 expect 0 '^cpuid  *2012  *1001  *1011$' ./played stat
 expect 0 '5 older bytes are lost' ./played log
