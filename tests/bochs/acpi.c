@@ -2,7 +2,7 @@
 /*
  * The tables that OVMF has only where it finds QEMU, for Bochs' i440FX: the first program of the disk, which installs
  * them and goes on to \EFI\next\next.efi. What the hypervisor, test guests and Linux read: CPUs and interrupt
- * controllers, the PIIX4's power management ports, the sleep type of a power-off (0 there).
+ * controllers, the PIIX4's power management ports, the host bridge, the sleep type of a power-off (0 there).
  */
 #include "hv/boot/cpus.h"
 #include "hv/x86/instructions.h"
@@ -79,13 +79,18 @@ static UINT32 config_read(UINT32 address)
 	return port_in(0xcfc, 4);
 }
 
+/* Scope (\_SB) {Device (PCI0) {Name (_HID, EisaId ("PNP0A03"))}}  Name (_S5, Package () {0, 0, 0, 0}) */
 static VOID fill_dsdt(VOID)
 {
-	static const UINT8 off[] = {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0, 0, 0, 0};
-	UINT8 *dsdt = start_table(DSDT, "DSDT", 36 + sizeof(off));
+	static const UINT8 aml[] = {
+		0x10, 0x17, '\\', '_', 'S', 'B', '_',
+		0x5b, 0x82, 0x0f, 'P', 'C', 'I', '0', 0x08, '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x0a, 0x03,
+		0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0, 0, 0, 0,
+	};
+	UINT8 *dsdt = start_table(DSDT, "DSDT", 36 + sizeof(aml));
 
-	memcpy(dsdt + 36, off, sizeof(off));
-	sum(dsdt, 36 + sizeof(off), 9);
+	memcpy(dsdt + 36, aml, sizeof(aml));
+	sum(dsdt, 36 + sizeof(aml), 9);
 }
 
 static VOID fill_fadt(VOID)

@@ -69,11 +69,11 @@ def trim(name, **place):
 	assert all(any(part[at:at + 512]) for part in (before, behind) for at in range(0, 65536, 512)), "more was trimmed"
 
 
-def debian_root(name, **place):
+def debian_root(name, firmware=FIRMWARE, **place):
 	"""Debian runs from its encrypted root, and stock tools find the whole file system that it has written."""
 	path = setups.debian(name, options=setups.CHEAP)
 	disk = Disk(path, boot=True, **place)
-	with Machine(name, [disk], cpus=2, memory=1024) as machine:
+	with Machine(name, [disk], cpus=2, memory=1024, firmware=firmware) as machine:
 		setups.unlock(machine)
 		machine.login()
 		status = json.loads(machine.run("underseal status --json"))

@@ -86,8 +86,16 @@ def quick(name, disks, *, beneath=True, policy="", kernel_options="", passphrase
 			if beneath and passphrase is not None:
 				unlock(started, passphrase)
 			at_shell(started)
+			_wait_for_ata(started, disks)
 		yield started
 	os.unlink(system)
+
+
+def _wait_for_ata(machine, disks):
+	"""Linux looks for the drives of IDE controllers after their driver is loaded, in its own time."""
+	if any(disk.bus == "ata" for disk in disks):
+		count = sum(disk.bus in ("ata", "ahci") for disk in disks)
+		machine.run(f"until [ $(ls /dev/sd?1 2>/dev/null | wc -l) -ge {count} ]; do sleep 0.1; done")
 
 
 def at_shell(machine, seconds=30):

@@ -49,7 +49,7 @@ def ata_pins_pio():
 
 @case("an unchanged Debian runs from its encrypted root on an ATA disk, two CPUs", cost=9)
 def ata_root():
-	checks.debian_root("ata-root", bus="ata", controller=1)
+	checks.debian_root("ata-root", firmware=FIRMWARE_PC, bus="ata")
 
 
 @case("four drives of one controller: two protected ones on one channel, a clear one and none on the other", cost=2)

@@ -49,10 +49,11 @@ def intel_refused():
 def intel_linux():
 	data = setups.data_disk("intel-linux-data", bochs.DATA_MIB, 512)
 	kernel, initrd, size = image.unpacked_linux()
-	options = {"kernel_bytes": size, "cmdline": f"{image.CONSOLE} rdinit=/init"}
+	options = {"kernel_bytes": size, "cmdline": f"{image.CONSOLE} rdinit=/init pci=nocrs"}
 	with guests.booted_on_intel("linux", "intel-linux", beneath=True, data=data, options=options,
 			files={"kernel": kernel, "initrd": initrd}) as machine:
 		setups.at_shell(machine, 200)
+		machine.run("until [ -b /dev/sdb1 ]; do sleep 1; done", 60)
 		machine.run(f"yes {checks.MARKER}intel | dd of=/dev/sdb1 bs=64k seek=128 count=16 iflag=fullblock conv=fsync")
 		machine.run("echo 3 >/proc/sys/vm/drop_caches")
 		seen = machine.run("sha256sum </dev/sdb1", 120).split()[0]
