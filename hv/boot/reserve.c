@@ -11,7 +11,7 @@
 
 #define MIB           (1ull << 20)
 #define SLOT          (32 * MIB) /* candidate places; also the most we take */
-#define PER_CPU       (204 * 1024ull) /* area, control block, nested page tables */
+#define PER_CPU       (192 * 1024ull) /* area, control block, nested page tables */
 #define PER_HBA       (8 * MIB)
 #define FIXED         (2 * MIB) /* image, log, host page tables, alignment */
 #define BELOW_4G      (1ull << 32)

@@ -92,13 +92,8 @@ struct cpu_backend {
 	void (*window)(struct vcpu *vcpu, enum window window);
 	/* An NMI has hit the host at `rip`: counts it, now or when the window is next open, and tells where to go on. */
 	uint64_t (*host_nmi)(struct vcpu *vcpu, uint64_t rip);
-	/* Permission maps. Of ports, which any CPU may trap when all vcpus are made: in force for each at its next entry. */
+	/* Permission maps, shared by all CPUs. Of ports, which any CPU may trap: in force for each at its next entry. */
 	void (*trap_port)(uint16_t first, uint16_t last);
-	/*
-	 * Whether one CPU reaches ports that are trapped without an exit. Any CPU; in force likewise.
-	 * NULL where all CPUs share one map.
-	 */
-	void (*pass_port)(struct vcpu *vcpu, uint16_t first, uint16_t last, bool passes);
 	/* Init only. */
 	void (*trap_msr)(uint32_t index, bool read, bool write);
 	/* The registers that are the extension's own, and what of CPUID tells of it. */

@@ -71,31 +71,6 @@ int ioport_place(struct ioport_hook *hook, uint16_t first, uint16_t last)
 	return 0;
 }
 
-static void pass(const struct ioport_loan *loan, bool passes)
-{
-	for (unsigned i = 0; i < loan->count; i++)
-		backend->pass_port(loan->to, loan->range[i].first, loan->range[i].last, passes);
-}
-
-bool ioport_can_lend(void)
-{
-	return backend->pass_port;
-}
-
-void ioport_lend(struct ioport_loan *loan, const struct ioport_range *range, unsigned count)
-{
-	struct vcpu *vcpu = this_vcpu();
-
-	pass(loan, false);
-	/* This CPU's own map is in force at its next entry. */
-	if (loan->count && loan->to != vcpu)
-		npt_shootdown();
-	loan->to = vcpu;
-	loan->count = count;
-	memcpy(loan->range, range, count * sizeof(*range));
-	pass(loan, true);
-}
-
 const struct ioport_hook *ioport_find(uint16_t port, unsigned size)
 {
 	for (uint32_t i = 0; i < hook_count; i++)

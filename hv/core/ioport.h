@@ -10,6 +10,7 @@ struct ioport_hook {
 	void *context;
 	uint16_t first, last;
 	uint8_t width; /* of a register that begins at `first` and reaches beyond `last`, else 0 */
+	bool several;  /* drivers access it several times within few instructions (hv/core/run_ahead.h) */
 	/*
 	 * An access of `size` 1, 2 or 4 bytes that lies inside the hook, or is of the
 	 * register's width. What touches the hook in another way is made byte by byte, as
@@ -38,27 +39,12 @@ int ioport_add(const struct ioport_hook *hook);
  */
 int ioport_place(struct ioport_hook *hook, uint16_t first, uint16_t last);
 
-/* Ports of hooks that the accesses of one CPU reach past them. All zeroes: none. */
-#define IOPORT_LOAN_RANGES 4
-struct ioport_loan {
-	struct vcpu *to; /* NULL: nobody */
-	unsigned count;
-	struct ioport_range {
-		uint16_t first, last;
-	} range[IOPORT_LOAN_RANGES];
-};
-
-/*
- * From its return on the calling CPU reaches these ports without an exit, and nobody
- * those of the loan before. The caller sees to it that a loan changes once at a time.
- * Only where ioport_can_lend().
- */
-bool ioport_can_lend(void);
-void ioport_lend(struct ioport_loan *loan, const struct ioport_range *range, unsigned count);
-
 /* The hook that any byte of the access belongs to, or NULL; whether the access is one that the hook takes as it is. */
 const struct ioport_hook *ioport_find(uint16_t port, unsigned size);
 bool ioport_takes_whole(const struct ioport_hook *hook, uint16_t port, unsigned size);
+
+/* IN or OUT as the guest makes it, by the hook or the device; `size` 1, 2 or 4. No lock held. */
+void ioport_access(uint64_t *rax, uint16_t port, unsigned size, bool in);
 
 /* Handles EXIT_IO. */
 void ioport_exit(struct vcpu *vcpu);

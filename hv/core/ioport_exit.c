@@ -4,6 +4,7 @@
 #include "hv/core/ioport.h"
 #include "hv/core/mmio.h"
 #include "hv/core/retire.h"
+#include "hv/core/run_ahead.h"
 
 #define BLOCKS_AN_EXIT 128
 #define PAGE           4096ull
@@ -232,6 +233,17 @@ static void string_access(struct vcpu *vcpu)
 		finish(vcpu);
 }
 
+void ioport_access(uint64_t *rax, uint16_t port, unsigned size, bool in)
+{
+	uint64_t mask = size == 4 ? UINT64_MAX : (1ull << 8 * size) - 1;
+
+	/* Four bytes clear the upper half. */
+	if (in)
+		*rax = (*rax & ~mask) | input(port, size);
+	else
+		output(port, size, (uint32_t)(*rax & mask));
+}
+
 void ioport_exit(struct vcpu *vcpu)
 {
 	const uint16_t port = vcpu->exit.io.port;
@@ -242,19 +254,8 @@ void ioport_exit(struct vcpu *vcpu)
 		string_access(vcpu);
 		return;
 	}
-	if (vcpu->exit.io.in) {
-		uint64_t value = input(port, size);
-
-		if (size == 4)
-			vcpu->gpr[0] = value;
-		else if (size == 2)
-			vcpu->gpr[0] = (vcpu->gpr[0] & ~0xffffull) | (value & 0xffff);
-		else
-			vcpu->gpr[0] = (vcpu->gpr[0] & ~0xffull) | (value & 0xff);
-	} else {
-		output(port, size, size == 4 ? (uint32_t)vcpu->gpr[0]
-					     : (uint32_t)vcpu->gpr[0] & ((1u << 8 * size) - 1));
-	}
+	ioport_access(vcpu->gpr, port, size, vcpu->exit.io.in);
 	retire_port(vcpu, port, size);
 	finish(vcpu);
+	run_ahead_at_ports(vcpu, ioport_find(port, size));
 }

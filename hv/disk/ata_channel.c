@@ -53,25 +53,6 @@ static void data_out(void *context, const void *from, uint32_t words)
 		port_out_words(place, from, words);
 }
 
-/* The mediator's lock is held: one loan changes at a time. */
-static void lend(void *context, uint32_t groups)
-{
-	struct channel *channel = context;
-	struct ioport_range range[IOPORT_LOAN_RANGES];
-	unsigned count = 0;
-	uint16_t command = channel->at.command, bus_master = channel->at.bus_master;
-
-	if (groups & ATA_LEND_REGISTERS && command)
-		range[count++] = (struct ioport_range){command + ATA_COUNT, command + ATA_DEVICE};
-	if (groups & ATA_LEND_BUS_MASTER && bus_master) {
-		range[count++] = (struct ioport_range){bus_master, bus_master};
-		range[count++] = (struct ioport_range){bus_master + 2, bus_master + 2};
-	}
-	if (groups & ATA_LEND_PRD && bus_master)
-		range[count++] = (struct ioport_range){bus_master + 4, bus_master + 7};
-	ioport_lend(&channel->loan, range, count);
-}
-
 /* ---- the guest's accesses ---------------------------------------------------------------------------------- */
 
 static uint32_t command_in(void *context, uint16_t port, unsigned size)
@@ -148,17 +129,16 @@ static void bus_master_out(void *context, uint16_t port, unsigned size, uint32_t
 
 int channel_add_hooks(struct channel *channel)
 {
-	channel->command = (struct ioport_hook){.name = "ata", .context = channel, .first = 1, .in = command_in,
+	channel->command = (struct ioport_hook){.name = "ata", .context = channel, .first = 1, .several = true, .in = command_in,
 		.out = command_out, .in_block = command_in_block, .out_block = command_out_block};
 	channel->control = (struct ioport_hook){
-		.name = "ata", .context = channel, .first = 1, .in = control_in, .out = control_out};
+		.name = "ata", .context = channel, .first = 1, .several = true, .in = control_in, .out = control_out};
 	channel->bus_master = (struct ioport_hook){
-		.name = "ata", .context = channel, .first = 1, .in = bus_master_in, .out = bus_master_out};
+		.name = "ata", .context = channel, .first = 1, .several = true, .in = bus_master_in, .out = bus_master_out};
 	return ioport_add(&channel->command) | ioport_add(&channel->control) | ioport_add(&channel->bus_master);
 }
 
 void channel_surround(struct channel *channel)
 {
-	channel->env = (struct ata_env){channel, device_in, device_out, data_in, data_out, disk_guest_ram, disk_bus_address,
-		ioport_can_lend() ? lend : NULL};
+	channel->env = (struct ata_env){channel, device_in, device_out, data_in, data_out, disk_guest_ram, disk_bus_address};
 }

@@ -13,7 +13,6 @@ struct channel {
 	struct disk_map map[ATA_DRIVES];
 	struct ata_places at; /* guarded by ata_hold() */
 	struct ioport_hook command, control, bus_master;
-	struct ioport_loan loan;
 };
 
 struct controller {

@@ -2,26 +2,13 @@
 /* The I/O and MSR permission maps. APM volume 2, 15.10.1 and 15.11. */
 #include "hv/svm/svm.h"
 
+uint8_t svm_iopm[3 * 4096] __attribute__((aligned(4096)));
 uint8_t svm_msrpm[2 * 4096] __attribute__((aligned(4096)));
-
-static void set_ports(uint8_t *iopm, uint16_t first, uint16_t last, bool trapped)
-{
-	for (uint32_t port = first; port <= last; port++)
-		if (trapped)
-			__atomic_or_fetch(&iopm[port / 8], (uint8_t)(1u << port % 8), __ATOMIC_SEQ_CST);
-		else
-			__atomic_and_fetch(&iopm[port / 8], (uint8_t)~(1u << port % 8), __ATOMIC_SEQ_CST);
-}
 
 void svm_trap_port(uint16_t first, uint16_t last)
 {
-	for (uint32_t i = 0; i < vcpu_count; i++)
-		set_ports(((struct svm_state *)vcpus[i]->backend)->iopm, first, last, true);
-}
-
-void svm_pass_port(struct vcpu *vcpu, uint16_t first, uint16_t last, bool passes)
-{
-	set_ports(((struct svm_state *)vcpu->backend)->iopm, first, last, !passes);
+	for (uint32_t port = first; port <= last; port++)
+		__atomic_or_fetch(&svm_iopm[port / 8], (uint8_t)(1u << port % 8), __ATOMIC_SEQ_CST);
 }
 
 /* MSRs outside the three mapped ranges always exit. */

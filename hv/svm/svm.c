@@ -48,7 +48,7 @@ static void svm_start(struct vcpu *vcpu, const struct launch_state *launch)
 
 	svm->physical_bits = (uint8_t)cpuid(0x80000008, 0).eax;
 	set_intercepts(vmcb);
-	vmcb->iopm = (uint64_t)svm->iopm;
+	vmcb->iopm = (uint64_t)svm_iopm;
 	vmcb->msrpm = (uint64_t)svm_msrpm;
 	vmcb->asid = 1;
 	vmcb->tlb_control = VMCB_TLB_FLUSH_ALL;
@@ -228,7 +228,6 @@ const struct cpu_backend svm_backend = {
 	.window = svm_window,
 	.host_nmi = svm_host_nmi,
 	.trap_port = svm_trap_port,
-	.pass_port = svm_pass_port,
 	.trap_msr = svm_trap_msr,
 	.msr_rules = svm_msr_rules,
 	.msr_rule_count = SVM_MSR_RULES,

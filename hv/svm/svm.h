@@ -11,7 +11,6 @@
 struct svm_state {
 	struct vmcb vmcb;
 	uint8_t host_save[4096]; /* VM_HSAVE_PA */
-	uint8_t iopm[3 * 4096];  /* APM 15.10, this CPU's */
 	bool iret_ahead;                         /* the guest's next instruction is an IRET that has exited */
 	bool deaf_halt_ahead;                    /* ... is a HLT that has exited, with interrupts off */
 	bool nmi_blocked, nmi_returning;         /* an NMI is in its handler; its IRET is next, and stands ... */
@@ -74,7 +73,6 @@ void svm_hide_from_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_result *r
 
 /* permission.c */
 void svm_trap_port(uint16_t first, uint16_t last);
-void svm_pass_port(struct vcpu *vcpu, uint16_t first, uint16_t last, bool passes);
 void svm_trap_msr(uint32_t index, bool read, bool write);
 
 static inline struct vmcb *vmcb_of(struct vcpu *vcpu)

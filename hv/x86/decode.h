@@ -41,7 +41,11 @@ enum insn_operation {
 	INSN_LEA,
 	INSN_SHIFT, /* SHL SHR SAR by CL or an immediate */
 	INSN_NOP,
-	INSN_JUMP, /* to the displacement from the instruction's end */
+	INSN_JUMP, /* to the displacement from the instruction's end, or to what the register `rm` holds */
+	INSN_CALL, /* as INSN_JUMP */
+	INSN_RETURN,
+	INSN_PUSH, /* the register `rm` */
+	INSN_POP,
 };
 
 struct insn {

@@ -3,7 +3,7 @@
 #include "hv/x86/step.h"
 #include "hv/x86/execute_register.h"
 
-enum { RCX = 1 };
+enum { RCX = 1, RSP = 4 };
 
 struct operand {
 	struct insn_cpu *cpu;
@@ -39,12 +39,6 @@ static bool condition(uint64_t rflags, unsigned code)
 	return holds[code >> 1] != (code & 1);
 }
 
-static void jump(const struct insn *insn, struct insn_cpu *cpu)
-{
-	if (insn->sub > 15 || condition(cpu->rflags, insn->sub))
-		cpu->rip += (uint64_t)insn->displacement;
-}
-
 static void shift(const struct insn *insn, struct insn_cpu *cpu)
 {
 	unsigned size = insn->operand_size;
@@ -64,29 +58,75 @@ static void load_address(const struct insn *insn, struct insn_cpu *cpu)
 	register_write(cpu, insn->reg, false, insn->register_size, insn_linear_address(&flat, cpu));
 }
 
-static enum insn_result perform(
-	const struct insn *insn, struct insn_cpu *cpu, const struct insn_memory *memory)
+/* Where a jump or a call goes; `next` for what is neither. */
+static uint64_t target(const struct insn *insn, const struct insn_cpu *cpu, uint64_t next)
 {
-	struct operand operand = {cpu, insn};
-	const struct insn_memory registers = {&operand, operand_load, operand_store};
+	if (insn->operation != INSN_JUMP && insn->operation != INSN_CALL)
+		return next;
+	if (insn->rm != INSN_NO_REGISTER)
+		return cpu->gpr[insn->rm];
+	return insn->sub > 15 || condition(cpu->rflags, insn->sub) ? next + (uint64_t)insn->displacement : next;
+}
 
+static enum insn_result push(struct insn_cpu *cpu, const struct insn_memory *memory, uint64_t value)
+{
+	if (memory->store(memory->context, cpu->gpr[RSP] - 8, 8, value))
+		return INSN_FAULT;
+	cpu->gpr[RSP] -= 8;
+	return INSN_OK;
+}
+
+static enum insn_result pop(struct insn_cpu *cpu, const struct insn_memory *memory, uint64_t *value)
+{
+	uint64_t loaded;
+
+	if (memory->load(memory->context, cpu->gpr[RSP], 8, &loaded))
+		return INSN_FAULT;
+	/* What is popped into RSP is what it holds then. */
+	cpu->gpr[RSP] += 8;
+	*value = loaded;
+	return INSN_OK;
+}
+
+static enum insn_result go_back(struct insn_cpu *cpu, const struct insn_memory *memory)
+{
+	uint64_t to, stack = cpu->gpr[RSP];
+	enum insn_result result = pop(cpu, memory, &to);
+
+	if (result == INSN_OK && !insn_canonical(to)) {
+		cpu->gpr[RSP] = stack;
+		return INSN_UNSUPPORTED;
+	}
+	if (result == INSN_OK)
+		cpu->rip = to;
+	return result;
+}
+
+/* All but rip where that is not `next` anyway. */
+static enum insn_result perform(
+	const struct insn *insn, struct insn_cpu *cpu, const struct insn_memory *memory, uint64_t next)
+{
 	switch (insn->operation) {
 	case INSN_LEA:
 		load_address(insn, cpu);
-		break;
+		return INSN_OK;
 	case INSN_SHIFT:
 		shift(insn, cpu);
-		break;
-	case INSN_JUMP:
-		jump(insn, cpu);
-		break;
-	case INSN_NOP:
-		break;
-	default:
-		return insn_execute(insn, cpu, insn->rm == INSN_NO_REGISTER ? memory : &registers);
+		return INSN_OK;
+	case INSN_CALL:
+		return push(cpu, memory, next);
+	case INSN_PUSH:
+		return push(cpu, memory, cpu->gpr[insn->rm]);
+	case INSN_POP:
+		return pop(cpu, memory, &cpu->gpr[insn->rm]);
+	default: /* INSN_JUMP, INSN_NOP */
+		return INSN_OK;
 	}
-	cpu->rip += insn->length;
-	return INSN_OK;
+}
+
+static bool is_executed_here(const struct insn *insn)
+{
+	return insn->operation >= INSN_LEA;
 }
 
 enum insn_result insn_step(
@@ -97,10 +137,18 @@ enum insn_result insn_step(
 
 	if (result != INSN_OK)
 		return result;
-	uint64_t next = cpu->rip + insn.length;
-	uint64_t target = insn.operation == INSN_JUMP ? next + (uint64_t)insn.displacement : next;
+	struct operand operand = {cpu, &insn};
+	const struct insn_memory registers = {&operand, operand_load, operand_store};
+	uint64_t next = cpu->rip + insn.length, to = target(&insn, cpu, next);
 
-	if (!insn_canonical(next) || !insn_canonical(target))
+	if (!insn_canonical(next) || !insn_canonical(to))
 		return INSN_UNSUPPORTED;
-	return perform(&insn, cpu, memory);
+	if (!is_executed_here(&insn))
+		return insn_execute(&insn, cpu, insn.rm == INSN_NO_REGISTER ? memory : &registers);
+	if (insn.operation == INSN_RETURN)
+		return go_back(cpu, memory);
+	result = perform(&insn, cpu, memory, next);
+	if (result == INSN_OK)
+		cpu->rip = to;
+	return result;
 }

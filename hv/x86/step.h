@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One instruction of the small set that stands between a driver's accesses to a
- * device: moves, address and integer arithmetic, shifts, jumps, loads and stores.
- * 64-bit mode only. What reads and writes memory in one instruction is left out,
+ * device: moves, address and integer arithmetic, shifts, jumps, loads and stores,
+ * near calls and returns, registers pushed and popped. 64-bit mode only; not where
+ * CR4.CET is set, for no shadow stack is kept. What reads and writes memory in one instruction is left out,
  * so that an instruction which stops has done nothing at all.
  */
 #ifndef HV_X86_STEP_H

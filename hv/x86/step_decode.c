@@ -24,6 +24,45 @@ static enum insn_result jump(struct decoder *d, uint8_t condition, unsigned size
 	return no_modrm(d, INSN_JUMP, out);
 }
 
+/* 50-5F. With a 66 prefix the stack moves by two bytes. */
+static enum insn_result push_or_pop(struct decoder *d, struct insn *out)
+{
+	if (d->operand_prefix || out->address_size != 8)
+		return INSN_UNSUPPORTED;
+	decoder_register(d, d->opcode & 7, REX_B, 8, &out->rm, &out->rm_high_byte);
+	return no_modrm(d, d->opcode < 0x58 ? INSN_PUSH : INSN_POP, out);
+}
+
+static enum insn_result call_or_return(struct decoder *d, struct insn *out)
+{
+	if (d->operand_prefix || out->address_size != 8)
+		return INSN_UNSUPPORTED;
+	if (d->opcode == 0xc3)
+		return no_modrm(d, INSN_RETURN, out);
+	out->sub = ALWAYS;
+	out->displacement = sign_extend(decoder_take(d, 4), 4);
+	return no_modrm(d, INSN_CALL, out);
+}
+
+/* FF /2 and /4 with a register. */
+static bool is_indirect(const struct decoder *d)
+{
+	uint8_t modrm = d->at < d->available ? d->bytes[d->at] & 0xf8 : 0;
+
+	return d->opcode == 0xff && (modrm == 0xd0 || modrm == 0xe0);
+}
+
+static enum insn_result indirect(struct decoder *d, struct insn *out)
+{
+	uint8_t modrm = (uint8_t)decoder_take(d, 1);
+
+	if (d->operand_prefix || out->address_size != 8)
+		return INSN_UNSUPPORTED;
+	decoder_register(d, modrm & 7, REX_B, 8, &out->rm, &out->rm_high_byte);
+	out->sub = ALWAYS;
+	return no_modrm(d, modrm < 0xe0 ? INSN_CALL : INSN_JUMP, out);
+}
+
 /* B0-BF: the only instruction with an immediate of eight bytes. */
 static enum insn_result move_immediate(struct decoder *d, struct insn *out)
 {
@@ -49,11 +88,18 @@ static enum insn_result one_byte(struct decoder *d, struct insn *out)
 
 	if (opcode < 0x40 && (opcode & 6) == 4)
 		return accumulator(d, opcode >> 3, out);
+	if ((opcode & 0xf0) == 0x50)
+		return push_or_pop(d, out);
 	if ((opcode & 0xf0) == 0x70)
 		return jump(d, opcode & 15, 1, out);
 	if ((opcode & 0xf0) == 0xb0)
 		return move_immediate(d, out);
+	if (is_indirect(d))
+		return indirect(d, out);
 	switch (opcode) {
+	case 0xc3:
+	case 0xe8:
+		return call_or_return(d, out);
 	case 0x90: /* XCHG of rAX with itself; with REX.B it is no NOP */
 		return d->rex & REX_B ? INSN_UNSUPPORTED : no_modrm(d, INSN_NOP, out);
 	case 0xa8:
@@ -78,6 +124,10 @@ static bool in_set(const struct insn *insn)
 	case INSN_LEA:
 	case INSN_NOP:
 	case INSN_JUMP:
+	case INSN_CALL:
+	case INSN_RETURN:
+	case INSN_PUSH:
+	case INSN_POP:
 		return true;
 	case INSN_ALU_STORE:
 		return !memory || insn->sub >= ALU_CMP;

@@ -66,8 +66,6 @@ static uint8_t read_byte(struct ata *ata, uint32_t port, struct cipher_scope *sc
 {
 	uint8_t value;
 
-	if (is_lent(ata, port))
-		loan_end(ata);
 	switch (port) {
 	case ATA_COMMAND:
 	case ATA_CONTROL:
@@ -90,8 +88,6 @@ static void write_byte(struct ata *ata, uint32_t port, uint8_t value, struct cip
 {
 	uint32_t shift = 8 * (port - ATA_BM_PRD);
 
-	if (is_lent(ata, port))
-		loan_end(ata);
 	switch (port) {
 	case ATA_COMMAND:
 		command_write(ata, value, scope);
@@ -106,10 +102,9 @@ static void write_byte(struct ata *ata, uint32_t port, uint8_t value, struct cip
 		device_out(ata, port, value);
 		return;
 	}
-	if (port >= ATA_BM_PRD) {
+	if (port >= ATA_BM_PRD)
 		ata->guest_prd = (ata->guest_prd & ~(0xffu << shift)) | (uint32_t)value << shift;
-		ata->prd_fresh = true;
-	} else if (port < ATA_COMMAND)
+	else if (port < ATA_COMMAND)
 		register_write(ata, port, value, scope);
 }
 
@@ -128,8 +123,7 @@ uint32_t ata_read(struct ata *ata, uint32_t port, unsigned size)
 
 	port_lock(&ata->lock);
 	if (port == ATA_DATA) {
-		loan_end(ata);
-		pio_in(ata, (uint8_t *)&value, size == 4 ? 4 : 2, &scope);
+			pio_in(ata, (uint8_t *)&value, size == 4 ? 4 : 2, &scope);
 		value = size == 1 ? value & 0xff : value;
 	} else {
 		for (unsigned i = 0; i < size; i++)
@@ -146,8 +140,7 @@ void ata_write(struct ata *ata, uint32_t port, unsigned size, uint32_t value)
 
 	port_lock(&ata->lock);
 	if (port == ATA_DATA) {
-		loan_end(ata);
-		value = size == 1 ? value & 0xff : value;
+			value = size == 1 ? value & 0xff : value;
 		pio_out(ata, (const uint8_t *)&value, size == 4 ? 4 : 2, &scope);
 	} else {
 		for (unsigned i = 0; i < size; i++)
@@ -163,7 +156,6 @@ void ata_data_in(struct ata *ata, void *to, uint32_t bytes)
 	struct cipher_scope scope = {.saved = false};
 
 	port_lock(&ata->lock);
-	loan_end(ata);
 	pio_in(ata, to, bytes, &scope);
 	cipher_end(&scope);
 	port_unlock(&ata->lock);
@@ -174,7 +166,6 @@ void ata_data_out(struct ata *ata, const void *from, uint32_t bytes)
 	struct cipher_scope scope = {.saved = false};
 
 	port_lock(&ata->lock);
-	loan_end(ata);
 	pio_out(ata, from, bytes, &scope);
 	cipher_end(&scope);
 	port_unlock(&ata->lock);
@@ -194,7 +185,6 @@ void ata_detach(struct ata *ata)
 {
 	if (ata->detached)
 		return;
-	loan_end(ata);
 	command_forget(ata);
 	ata->detached = true;
 }
@@ -209,7 +199,6 @@ void ata_quiesce(struct ata *ata)
 	uint8_t status;
 
 	port_lock(&ata->lock);
-	loan_end(ata);
 	/* A write that the drive has begun is let end: its sectors stay whole. Without the bus master it does not. */
 	if (!ata->dead && ata->flow == FLOW_DMA && device_in(ata, ATA_BM_COMMAND) & BM_START &&
 		!wait_while(ata, STATUS_BSY | STATUS_DRQ, &status))

@@ -58,17 +58,7 @@ struct ata_env {
 	void *(*guest_ram)(void *context, uint64_t gpa, uint64_t bytes);
 	/* The address at which the device sees mediator memory taken from the arena. */
 	uint64_t (*bus_address)(void *context, const void *arena_memory);
-	/*
-	 * From its return on, the calling CPU's accesses of the ports in `groups` reach the
-	 * device without an exit, and no other access of any CPU does. Optional: NULL means
-	 * that nothing is ever lent.
-	 */
-	void (*lend)(void *context, uint32_t groups);
 };
-
-#define ATA_LEND_REGISTERS  1u /* ATA_COUNT to ATA_DEVICE */
-#define ATA_LEND_BUS_MASTER 2u /* ATA_BM_COMMAND, ATA_BM_STATUS */
-#define ATA_LEND_PRD        4u /* ATA_BM_PRD and the three ports behind it */
 
 struct ata; /* opaque; lives at the start of the arena */
 

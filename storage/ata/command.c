@@ -133,8 +133,7 @@ static void begin_plain(struct ata *ata)
 		forget_settings(ata);
 }
 
-/* `early`: the guest has named its PRD table already. */
-static void begin(struct ata *ata, bool early, struct cipher_scope *scope)
+static void begin(struct ata *ata, struct cipher_scope *scope)
 {
 	const struct command *command = &ata->command;
 
@@ -154,8 +153,6 @@ static void begin(struct ata *ata, bool early, struct cipher_scope *scope)
 		/* The other way round than the specification has it, but some do. */
 		if (ata->guest_bus_master & BM_START)
 			dma_begin(ata, scope);
-		else if (early)
-			dma_begin_early(ata, scope);
 		break;
 	case NO_DATA:
 	case BY_QUEUE:
@@ -202,9 +199,8 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 	/* DEVICE RESET is for packet drives that hang: the one command that a busy drive takes. */
 	bool reset = opcode == COMMAND_DEVICE_RESET && !ata->drive[selected(ata)].map;
 	const char *why;
-	bool idle, early;
+	bool idle;
 
-	loan_end_at_command(ata, opcode);
 	if (ata->dead)
 		return;
 	idle = is_idle(ata, scope);
@@ -213,8 +209,6 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 	command_forget(ata);
 	ata->busy = selected(ata);
 	ata->drive[ata->busy].multiple_set = false;
-	early = ata->by_dma && ata->prd_fresh && ata->env->lend;
-	ata->by_dma = false;
 	if (!map_of(ata)) {
 		pass_command(ata, opcode);
 		return;
@@ -225,5 +219,5 @@ void command_write(struct ata *ata, uint8_t opcode, struct cipher_scope *scope)
 	if (why)
 		command_refuse(ata, why);
 	else
-		begin(ata, early, scope);
+		begin(ata, scope);
 }

@@ -27,14 +27,9 @@ static void bus_master_start(struct ata *ata, uint8_t direction)
 	device_out(ata, ATA_BM_COMMAND, direction | BM_START);
 }
 
-uint32_t table_address(const struct ata *ata)
+static void give_table(const struct ata *ata)
 {
-	return (uint32_t)ata->env->bus_address(ata->env->context, ata->table);
-}
-
-void give_table(const struct ata *ata)
-{
-	device_out(ata, ATA_BM_PRD, table_address(ata));
+	device_out(ata, ATA_BM_PRD, (uint32_t)ata->env->bus_address(ata->env->context, ata->table));
 }
 
 /* Through bounce memory: ciphertext, and what is looked at before it is written. */
@@ -92,7 +87,6 @@ static bool give_command(struct ata *ata, struct cipher_scope *scope)
 {
 	const char *why = prepare(ata, scope);
 
-	ata->prd_fresh = false;
 	if (why) {
 		command_refuse(ata, why);
 		return false;
@@ -110,27 +104,8 @@ static uint8_t direction_of(const struct ata *ata)
 
 void dma_begin(struct ata *ata, struct cipher_scope *scope)
 {
-	ata->early = false;
 	if (give_command(ata, scope))
 		bus_master_start(ata, direction_of(ata));
-}
-
-/*
- * A driver that keeps to the specification's order has its table and its data in
- * memory before Command. One that starts the engine the wrong way spoils what it
- * moves: not where bytes are pinned.
- */
-void dma_begin_early(struct ata *ata, struct cipher_scope *scope)
-{
-	const struct command *command = &ata->command;
-
-	if (command->class != COMMAND_READ && command->class != COMMAND_WRITE)
-		return;
-	if (command->class == COMMAND_WRITE && disk_map_pinned(map_of(ata), command->lba, command->count))
-		return;
-	ata->early = give_command(ata, scope);
-	if (ata->early)
-		loan_of_start(ata);
 }
 
 /*
@@ -152,12 +127,11 @@ static void wait_for_data(const struct ata *ata)
  * 6.2), and systems take what lies before it for read. Where nothing was transferred,
  * what is in the buffers means nothing, before and after.
  */
-void dma_end(struct ata *ata, uint8_t status, struct cipher_scope *scope)
+void dma_end(struct ata *ata, struct cipher_scope *scope)
 {
 	const struct command *command = &ata->command;
 
 	ata->flow = FLOW_NONE;
-	ata->by_dma = !(status & (STATUS_ERR | STATUS_DF));
 	if (command->class != COMMAND_READ)
 		return;
 	wait_for_data(ata);
@@ -171,7 +145,6 @@ static void pass_start(struct ata *ata, uint8_t direction)
 	uint64_t bytes;
 	const char *why = prd_load(ata, &bytes);
 
-	ata->prd_fresh = false;
 	if (why) {
 		command_log_refusal(ata, why);
 		return;
@@ -191,8 +164,6 @@ void bus_master_write(struct ata *ata, uint8_t value, struct cipher_scope *scope
 		bus_master_stop(ata);
 	else if (starts && ata->flow == FLOW_DMA_HELD)
 		dma_begin(ata, scope);
-	else if (starts && ata->flow == FLOW_DMA && ata->early)
-		bus_master_start(ata, direction_of(ata));
 	else if (starts && ata->flow == FLOW_PASS)
 		pass_start(ata, value & BM_TO_MEMORY);
 }

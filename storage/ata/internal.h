@@ -36,7 +36,6 @@ struct drive {
 	uint8_t multiple;           /* sectors of a block of READ and WRITE MULTIPLE; 0: none, or not known */
 	bool multiple_set;          /* by a command that has not ended: */
 	uint8_t multiple_asked;
-	bool probed, reads_back;    /* whether what was written before the latest value can be read */
 };
 
 struct ata {
@@ -50,14 +49,8 @@ struct ata {
 	/* The guest's registers ATA_FEATURES to ATA_LBA_HIGH: written last, and before that (48-bit commands). */
 	uint8_t latest[6], before[6];
 	uint8_t device;
-	uint8_t control;    /* without SRST and HOB */
-	bool control_known; /* the guest has written it */
 	uint32_t guest_prd;
-	bool prd_fresh; /* the guest has written it since a table was last taken from there */
 	uint8_t guest_bus_master; /* its command register */
-	uint32_t lent; /* ports that one CPU reaches without us */
-	bool by_dma;   /* the last command moved data by DMA, and ended well */
-	bool early;    /* FLOW_DMA: the guest starts the bus master itself */
 	/* The command: */
 	enum flow flow;
 	unsigned busy; /* the drive it was given to */
@@ -141,25 +134,7 @@ void bus_master_stop(struct ata *ata);
 /* The guest has started the bus master and given the command. */
 void dma_begin(struct ata *ata, struct cipher_scope *scope);
 /* The drive has ended the command. */
-void dma_end(struct ata *ata, uint8_t status, struct cipher_scope *scope);
-
-/* The same before the guest has started the bus master, which it is lent. */
-void dma_begin_early(struct ata *ata, struct cipher_scope *scope);
-
-/* The address of our table, and the bus master told of it. */
-uint32_t table_address(const struct ata *ata);
-void give_table(const struct ata *ata);
-
-/* loan.c */
-/* The calling CPU begins to write the registers of its next command. */
-void loan_begin(struct ata *ata);
-/* Nothing is lent any more; what was written meanwhile is known. */
-void loan_end(struct ata *ata);
-/* The same before this command, which may not ask for what was written before the latest values: it is forgotten then. */
-void loan_end_at_command(struct ata *ata, uint8_t opcode);
-/* Lends the bus master without its table's address. */
-void loan_of_start(struct ata *ata);
-bool is_lent(const struct ata *ata, uint32_t port);
+void dma_end(struct ata *ata, struct cipher_scope *scope);
 
 /* prd.c: the guest's table becomes ours. */
 /* Reads the guest's table into ours, checked. NULL and the bytes it covers, or what is wrong with it. */

@@ -50,7 +50,7 @@ static void settle(struct ata *ata, uint8_t status, struct cipher_scope *scope)
 	if (status & STATUS_DRQ)
 		return;
 	if (ata->flow == FLOW_DMA)
-		dma_end(ata, status, scope);
+		dma_end(ata, scope);
 	else if (ata->flow == FLOW_GATHERED && (failed || ata->moved == ata->total))
 		command_forget(ata);
 	else if (ata->flow == FLOW_GATHERED)
@@ -89,8 +89,6 @@ void register_write(struct ata *ata, enum ata_port port, uint8_t value, struct c
 		ata->latest[port] = value;
 	}
 	device_out(ata, port, value);
-	if (port == ATA_FEATURES)
-		loan_begin(ata);
 }
 
 void forget_settings(struct ata *ata)
@@ -106,12 +104,7 @@ void forget_settings(struct ata *ata)
 
 void control_write(struct ata *ata, uint8_t value)
 {
-	/* With HOB the registers would be read back as what was written before. */
-	loan_end(ata);
-	ata->control = value & ~(CONTROL_SRST | CONTROL_HOB);
-	ata->control_known = true;
 	if (value & CONTROL_SRST) {
-		ata->by_dma = false;
 		command_forget(ata);
 		forget_settings(ata);
 	}

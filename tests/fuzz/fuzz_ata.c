@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as the doings of a guest on two CPUs, to which ports are lent, and of the
- * drives: accesses of every port and width, strings, memory contents, commands of both
+ * Any bytes as the doings of a guest and of the drives: accesses of every port and width, strings, memory contents, commands of both
  * drives, steps of the device, resets, moves of the ports. Whatever happens: the device
  * reaches only the guest's memory and the mediator's, no rule of the ports is broken
  * towards the protected drive, the header partition and the pinned bytes stay as they
@@ -30,12 +29,11 @@ static struct disk_pin pin;
 
 static void set_up(void)
 {
-	const struct ata_machine_options options = {.sectors = SECTORS, .cipher_a = 4096, .second = SECOND_PACKET, .lends = true};
+	const struct ata_machine_options options = {.sectors = SECTORS, .cipher_a = 4096, .second = SECOND_PACKET};
 
 	setvbuf(stderr, NULL, _IOFBF, 1u << 16); /* the mediator's log is long */
 	ata_machine_init(&machine, &options);
 	check(machine.ata);
-	machine.channel.any_direction = true; /* the guest's, where it starts the bus master itself */
 	guest_ata_start(&guest, &machine, 0, true);
 	buffers = ata_machine_ram(&machine, BUFFERS, BUFFERS);
 	for (uint32_t at = 0; at < BUFFERS; at += sizeof(marker))
@@ -173,7 +171,6 @@ static void do_one(struct input *in)
 {
 	uint32_t what = (uint32_t)take(in, 1);
 
-	machine.cpu = what % 5 == 4;
 	switch (what % 14) {
 	case 0:
 		access_port(in, true);

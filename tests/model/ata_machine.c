@@ -38,25 +38,6 @@ static uint64_t env_bus_address(void *context, const void *memory)
 	return bus_address_of(&((struct ata_machine *)context)->bus, memory);
 }
 
-static void env_lend(void *context, uint32_t groups)
-{
-	struct ata_machine *m = context;
-
-	m->lent = groups;
-	m->lent_to = m->cpu;
-}
-
-/* Whether the access reaches the device without an exit. */
-static bool is_lent(const struct ata_machine *m, unsigned port)
-{
-	uint32_t group = port >= PORT_COUNT && port <= PORT_DEVICE   ? ATA_LEND_REGISTERS
-			 : port == PORT_BM_COMMAND || port == PORT_BM_STATUS ? ATA_LEND_BUS_MASTER
-			 : port == PORT_BM_PRD				     ? ATA_LEND_PRD
-									     : 0;
-
-	return m->lent & group && m->lent_to == m->cpu;
-}
-
 static struct layout layout_of(const struct ata_machine *m, unsigned drive)
 {
 	const struct ata_disk *disk = &m->disk[drive];
@@ -101,8 +82,7 @@ void ata_machine_init(struct ata_machine *m, const struct ata_machine_options *o
 	if (options->stuck)
 		m->channel.drive[0].status = ST_BSY;
 	m->env = (struct ata_env){
-		m, env_in, env_out, env_data_in, env_data_out, env_guest_ram, env_bus_address,
-		options->lends ? env_lend : NULL};
+		m, env_in, env_out, env_data_in, env_data_out, env_guest_ram, env_bus_address};
 	config.arena = m->bus.arena;
 	config.arena_bytes = m->bus.arena_bytes;
 	for (unsigned i = 0; i < 2; i++)
@@ -121,19 +101,12 @@ void ata_machine_free(struct ata_machine *m)
 
 uint32_t ata_machine_in(struct ata_machine *m, unsigned port, unsigned size)
 {
-	/* Narrower than the register is not lent here. */
-	if (is_lent(m, port) && size == (port == PORT_BM_PRD ? 4 : 1))
-		return channel_in(&m->channel, port);
 	m->exits++;
 	return ata_read(m->ata, port, size);
 }
 
 void ata_machine_out(struct ata_machine *m, unsigned port, unsigned size, uint32_t value)
 {
-	if (is_lent(m, port) && size == (port == PORT_BM_PRD ? 4 : 1)) {
-		channel_out(&m->channel, port, value);
-		return;
-	}
 	m->exits++;
 	ata_write(m->ata, port, size, value);
 }

@@ -21,7 +21,6 @@ struct ata_machine_options {
 	size_t arena_bytes; /* 0: the least */
 	enum ata_second second;
 	bool first_plain; /* drive 0 is not protected */
-	bool lends;      /* ports are lent to CPUs */
 	bool high_arena; /* at 4 GiB and beyond */
 	bool stuck;      /* the firmware left a drive busy that stays so */
 };
@@ -34,10 +33,7 @@ struct ata_machine {
 	struct xts_key key[4];
 	struct ata_env env;
 	struct ata *ata;
-	unsigned cpu; /* the one whose accesses these are */
-	unsigned lent_to;
-	uint32_t lent; /* groups of ports */
-	uint64_t exits;
+	uint64_t exits; /* accesses, a string being one */
 	uint64_t allocated; /* guest RAM given out by ata_machine_ram() */
 };
 

@@ -91,7 +91,7 @@ static uint8_t read_status(struct channel *ch, bool acknowledges)
 
 static uint8_t read_half(const struct channel *ch, uint16_t value)
 {
-	return (uint8_t)(ch->control & CTL_HOB && !ch->no_hob ? value >> 8 : value);
+	return (uint8_t)(ch->control & CTL_HOB ? value >> 8 : value);
 }
 
 static bool is_empty(const struct channel *ch)

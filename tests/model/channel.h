@@ -86,8 +86,6 @@ struct channel {
 	bool edge;   /* it has risen and the interrupt was not taken: channel_take_interrupt() */
 	bool stuck;  /* no step is made */
 	bool keeps_unit; /* a reset shows drive 0 in Device, and the one that was selected goes on answering */
-	bool no_hob; /* earlier values of registers cannot be read */
-	bool any_direction; /* the guest may start the bus master the wrong way */
 	unsigned looks; /* at a busy Status in a row */
 	uint64_t reads, writes; /* of registers by its driver */
 };

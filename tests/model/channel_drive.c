@@ -214,7 +214,7 @@ static bool dma(struct channel *ch, struct channel_drive *d)
 
 	if (!(ch->bm_status & BM_ACTIVE))
 		return false;
-	if (d->strict && !ch->any_direction && in != !!(ch->bm_command & BM_READS))
+	if (d->strict && in != !!(ch->bm_command & BM_READS))
 		bus_fault(ch->bus, "the bus master moves the wrong way");
 	moved = channel_walk(ch, d->data, d->plan.bytes, in);
 	if (moved < d->plan.bytes) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ports of hooks that are lent to a CPU, and hooks that come while another CPU is at their ports. */
+/* Hooks that come while another CPU is at their ports. */
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -14,72 +14,6 @@
 #include "hv/core/backend.h"
 #include "hv/core/ioport.h"
 #include "tests/core/machine.h"
-
-#define FIRST 0x1f0u /* of eight ports that are lent, or not */
-
-static struct ioport_loan loan;
-static unsigned asked; /* how often the hook was */
-static unsigned lends; /* ranges that the next access has it lend */
-
-static uint32_t lending_in(void *context, uint16_t port, unsigned size)
-{
-	static const struct ioport_range range[] = {{FIRST + 2, FIRST + 4}, {FIRST + 6, FIRST + 6}};
-
-	(void)context;
-	(void)port;
-	(void)size;
-	asked++;
-	if (lends)
-		ioport_lend(&loan, range, lends - 1);
-	lends = 0;
-	return 0x77;
-}
-
-/* Whether this CPU's accesses of these eight ports go past the hook, a bit for each. */
-static unsigned past(unsigned cpu)
-{
-	unsigned bits = 0;
-
-	for (unsigned i = 0; i < 8; i++) {
-		unsigned before = asked;
-
-		guest_in(cpu, (uint16_t)(FIRST + i), 1);
-		bits |= asked == before ? 1u << i : 0;
-	}
-	return bits;
-}
-
-MACHINE_TEST(test_lent)
-{
-	static const struct ioport_hook hook = {.name = "lends", .first = FIRST, .last = FIRST + 7, .in = lending_in};
-	const struct machine machine = {.cpus = 2};
-
-	assert_int_equal(machine_start(&machine), 0);
-	assert_int_equal(ioport_add(&hook), 0);
-	assert_int_equal(past(0) | past(1), 0);
-	lends = 3;
-	guest_in(1, FIRST, 1);
-	assert_int_equal(past(0), 0);
-	assert_int_equal(past(1), 0x5c);
-	/* A wider access that reaches a port beside them exits. */
-	unsigned before = asked;
-
-	guest_in(1, FIRST + 4, 2);
-	assert_int_not_equal(asked, before);
-	/* To another CPU, and less. */
-	lends = 2;
-	guest_in(0, FIRST, 1);
-	assert_int_equal(past(0), 0x1c);
-	assert_int_equal(past(1), 0);
-	lends = 1;
-	guest_in(1, FIRST, 1);
-	assert_int_equal(past(0) | past(1), 0);
-	/* What is trapped anew is trapped on every CPU. */
-	lends = 3;
-	guest_in(1, FIRST, 1);
-	backend->trap_port(FIRST, FIRST + 3);
-	assert_int_equal(past(1), 0x50);
-}
 
 /* ---- a hook that comes while another CPU accesses its ports, which no hook has ------------------------- */
 
@@ -167,7 +101,6 @@ MACHINE_TEST(test_hook_comes)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lent),
 		cmocka_unit_test(test_hook_comes),
 	};
 

@@ -140,7 +140,7 @@ static int shadow_store(void *context, uint64_t linear, unsigned size, uint64_t 
 
 static const struct insn_memory shadow_memory = {NULL, shadow_load, shadow_store};
 
-static const uint16_t opcodes[] = {0x63, 0x80, 0x81, 0x83, 0x84, 0x85, 0x88, 0x89, 0x8a, 0x8b, 0x8d, 0x90, 0xa8,
+static const uint16_t opcodes[] = {0x50, 0x54, 0x58, 0x5c, 0x5f, 0xc3, 0xc3, 0xe8, 0xff, 0xff, 0x63, 0x80, 0x81, 0x83, 0x84, 0x85, 0x88, 0x89, 0x8a, 0x8b, 0x8d, 0x90, 0xa8,
 	0xa9, 0xb0, 0xb4, 0xb8, 0xbf, 0xc0, 0xc0, 0xc1, 0xc1, 0xc6, 0xc7, 0xd0, 0xd1, 0xd2, 0xd2, 0xd3, 0xd3,
 	0xe9, 0xeb, 0xf6, 0xf7, 0xfe, 0xff, 0xf1f, 0xfb6, 0xfb7, 0xfbe, 0xfbf};
 
@@ -172,25 +172,57 @@ static void random_code(uint8_t *code)
 	}
 }
 
+static bool uses_stack(const struct insn *insn)
+{
+	return insn->operation == INSN_PUSH || insn->operation == INSN_POP || insn->operation == INSN_CALL ||
+	       insn->operation == INSN_RETURN;
+}
+
 static bool has_memory(const struct insn *insn)
 {
-	return insn->rm == INSN_NO_REGISTER &&
+	return uses_stack(insn) ||
+	       (insn->rm == INSN_NO_REGISTER &&
 	       (insn->operation == INSN_MOV_LOAD || insn->operation == INSN_MOV_STORE ||
-		       insn->operation == INSN_ALU_LOAD || insn->operation == INSN_ALU_STORE);
+		       insn->operation == INSN_ALU_LOAD || insn->operation == INSN_ALU_STORE));
+}
+
+static bool goes_somewhere(const struct insn *insn)
+{
+	return insn->operation == INSN_JUMP || insn->operation == INSN_CALL;
+}
+
+/* Where a jump, a call or a return goes that does not say so itself. */
+static bool steer_indirect(const struct insn *insn, struct insn_cpu *cpu, unsigned to)
+{
+	uint64_t address = (uintptr_t)arena->code + to;
+
+	if (insn->operation == INSN_RETURN)
+		memcpy((void *)cpu->gpr[4], &address, 8);
+	else if (insn->rm == 4) /* the stack is somewhere else */
+		return false;
+	else
+		cpu->gpr[insn->rm] = address;
+	return true;
 }
 
 /* Makes jumps land on our feet and operands lie in the buffer. False: take another instruction. */
 static bool steer(uint8_t *code, struct insn *insn, struct insn_cpu *cpu)
 {
-	if (insn->operation == INSN_JUMP) {
-		unsigned end = slot + insn->length, to = rand() % 2 ? forward : backward;
+	unsigned to = rand() % 2 ? forward : backward;
+
+	if (uses_stack(insn))
+		cpu->gpr[4] = (uintptr_t)arena->buffer + 8 + (unsigned)rand() % (BUFFER_BYTES - 16);
+	if (insn->operation == INSN_RETURN || (goes_somewhere(insn) && insn->rm != INSN_NO_REGISTER))
+		return steer_indirect(insn, cpu, to);
+	if (goes_somewhere(insn)) {
+		unsigned end = slot + insn->length;
 		int32_t distance = (int32_t)(to - end);
-		bool wide = insn->length >= 5 && (code[insn->length - 5] == 0xe9 || code[insn->length - 5] >> 4 == 8);
+		bool wide = insn->length >= 5 && ((code[insn->length - 5] & 0xfe) == 0xe8 || code[insn->length - 5] >> 4 == 8);
 		unsigned width = wide ? 4 : 1;
 		memcpy(code + insn->length - width, &distance, width);
 		return insn_step_decode(code, SLOT_BYTES, insn) == INSN_OK && insn->displacement == distance;
 	}
-	if (!has_memory(insn))
+	if (!has_memory(insn) || uses_stack(insn))
 		return true;
 	if (insn->base == INSN_NO_REGISTER || insn->base == insn->index || insn->segment >= SEG_FS)
 		return false;
@@ -273,7 +305,7 @@ static void run_both(const uint8_t *code, const struct insn *insn, struct insn_c
 static void test_against_processor(void **state)
 {
 	(void)state;
-	unsigned seed = (unsigned)time(NULL), ran = 0, seen[INSN_JUMP + 1] = {0}, conditions[17] = {0};
+	unsigned seed = (unsigned)time(NULL), ran = 0, seen[INSN_POP + 1] = {0}, conditions[17] = {0};
 	unsigned landed[3] = {0};
 	print_message("seed %u\n", seed);
 	srand(seed);
@@ -288,12 +320,12 @@ static void test_against_processor(void **state)
 		for (unsigned reg = 0; reg < 16; reg++)
 			cpu.gpr[reg] = random64();
 		cpu.rflags = 0x202 | ((unsigned)rand() & (FLAGS_STATUS | FLAG_DF));
-		if (!steer(code, &insn, &cpu))
-			continue;
 		for (unsigned i = 0; i < BUFFER_BYTES && ran % 64 == 0; i += 8) {
 			uint64_t value = random64();
 			memcpy(arena->buffer + i, &value, 8);
 		}
+		if (!steer(code, &insn, &cpu))
+			continue;
 		run_both(code, &insn, &cpu);
 		seen[insn.operation]++;
 		if (insn.operation == INSN_JUMP) {
@@ -303,7 +335,7 @@ static void test_against_processor(void **state)
 		ran++;
 	}
 	static const uint8_t set[] = {INSN_MOV_LOAD, INSN_MOV_STORE, INSN_ALU_LOAD, INSN_ALU_STORE, INSN_UNARY,
-		INSN_LEA, INSN_SHIFT, INSN_NOP, INSN_JUMP};
+		INSN_LEA, INSN_SHIFT, INSN_NOP, INSN_JUMP, INSN_CALL, INSN_RETURN, INSN_PUSH, INSN_POP};
 	for (unsigned i = 0; i < sizeof(set); i++)
 		assert_true(seen[set[i]] > 500);
 	for (unsigned i = 0; i < 17; i++)
@@ -341,6 +373,14 @@ static bool name_fits(const struct insn *insn, const char *name)
 		return !strcmp(name, "nop") || (!strcmp(name, "xchg") && insn->rm == INSN_NO_REGISTER);
 	case INSN_JUMP:
 		return !strcmp(name, jumps[insn->sub]);
+	case INSN_CALL:
+		return !strcmp(name, "call");
+	case INSN_RETURN:
+		return !strcmp(name, "ret");
+	case INSN_PUSH:
+		return !strcmp(name, "push");
+	case INSN_POP:
+		return !strcmp(name, "pop");
 	}
 	return false;
 }
@@ -381,7 +421,7 @@ static bool agree(const uint8_t *bytes)
 		differ("length", 0, bytes, &insn, insn.length, theirs->size);
 	if (!name_fits(&insn, theirs->mnemonic))
 		differ(theirs->mnemonic, 0, bytes, &insn, insn.operation, insn.sub);
-	if (insn.operation == INSN_JUMP &&
+	if (goes_somewhere(&insn) && insn.rm == INSN_NO_REGISTER &&
 		(uint64_t)theirs->detail->x86.operands[0].imm != insn.length + (uint64_t)insn.displacement)
 		differ("target", 0, bytes, &insn, (uint64_t)insn.displacement,
 			(uint64_t)theirs->detail->x86.operands[0].imm);
@@ -418,9 +458,9 @@ static void test_every_opcode(void **state)
 				taken_opcodes[opcode >> 8][opcode & 255]++;
 			}
 	/* What must be there: the instructions that compilers put between two register writes. */
-	static const uint8_t wanted[] = {0x01, 0x03, 0x05, 0x38, 0x3d, 0x63, 0x70, 0x7f, 0x80, 0x81, 0x83, 0x84, 0x85,
-		0x88, 0x89, 0x8a, 0x8b, 0x8d, 0x90, 0xa8, 0xa9, 0xb0, 0xbf, 0xc0, 0xc1, 0xc6, 0xc7, 0xd0, 0xd1,
-		0xd2, 0xd3, 0xe9, 0xeb, 0xf6, 0xf7, 0xfe, 0xff};
+	static const uint8_t wanted[] = {0x01, 0x03, 0x05, 0x38, 0x3d, 0x50, 0x57, 0x58, 0x5f, 0x63, 0x70, 0x7f, 0x80, 0x81, 0x83, 0x84, 0x85,
+		0x88, 0x89, 0x8a, 0x8b, 0x8d, 0x90, 0xa8, 0xa9, 0xb0, 0xbf, 0xc0, 0xc1, 0xc3, 0xc6, 0xc7, 0xd0, 0xd1,
+		0xd2, 0xd3, 0xe8, 0xe9, 0xeb, 0xf6, 0xf7, 0xfe, 0xff};
 	static const uint8_t wanted_0f[] = {0x1f, 0x80, 0x8f, 0xb6, 0xb7, 0xbe, 0xbf};
 	for (unsigned i = 0; i < sizeof(wanted); i++)
 		assert_true(taken_opcodes[0][wanted[i]]);
@@ -477,10 +517,21 @@ static void test_refused(void **state)
 		{"\x66\xeb\x00",	 3}, /* jump with an operand size */
 		{"\x66\x0f\x84\x00\x00", 5}, /* the same, conditional */
 		{"\x0f\xa3\xc8",	 3}, /* bt eax, ecx */
-		{"\x50",		 1}, /* push */
-		{"\xc3",		 1}, /* ret */
-		{"\xe8\x00\x00\x00\x00", 5}, /* call */
-		{"\xff\xe0",		 2}, /* jmp rax */
+		{"\x66\x50",		 2}, /* push ax */
+		{"\x66\x58",		 2}, /* pop ax */
+		{"\x66\xc3",		 2}, /* ret, two bytes */
+		{"\xf3\xc3",		 2}, /* rep ret */
+		{"\xc2\x08\x00",	 3}, /* ret 8 */
+		{"\xcb",		 1}, /* ret far */
+		{"\x66\xe8\x00\x00\x00\x00", 6}, /* call with an operand size */
+		{"\xff\x13",		 2}, /* call [rbx] */
+		{"\xff\x23",		 2}, /* jmp [rbx] */
+		{"\xff\x1b",		 2}, /* call far [rbx] */
+		{"\xff\x33",		 2}, /* push qword [rbx] */
+		{"\xff\xf0",		 2}, /* the other push */
+		{"\x8f\xc0",		 2}, /* the other pop */
+		{"\x6a\x01",		 2}, /* push 1 */
+		{"\xc9",		 1}, /* leave */
 		{"\xcc",		 1}, /* int3 */
 		{"\xfa",		 1}, /* cli */
 		{"\x0f\x05",		 2}, /* syscall */
@@ -510,6 +561,12 @@ static void test_failed_access(void **state)
 	assert_int_equal(STEP(&cpu, "\x39\x03"), INSN_FAULT);
 	assert_int_equal(accesses, 1);
 	assert_memory_equal(&cpu, &before, sizeof(cpu));
+	assert_int_equal(STEP(&cpu, "\x50"), INSN_FAULT); /* the stack, which is at 0 */
+	assert_int_equal(STEP(&cpu, "\x5c"), INSN_FAULT);
+	assert_int_equal(STEP(&cpu, "\xc3"), INSN_FAULT);
+	assert_int_equal(STEP(&cpu, "\xe8\x00\x00\x00\x00"), INSN_FAULT);
+	assert_int_equal(STEP(&cpu, "\xff\xd0"), INSN_FAULT);
+	assert_memory_equal(&cpu, &before, sizeof(cpu));
 }
 
 /* FS plays no part in LEA; a jump may not leave the canonical addresses. */
@@ -532,6 +589,27 @@ static void test_addresses(void **state)
 	assert_int_equal(STEP(&cpu, "\xeb\xfe"), INSN_OK);
 	assert_int_equal(STEP(&cpu, "\xeb\xfd"), INSN_UNSUPPORTED);
 	assert_int_equal(cpu.rip, 0xffff800000000000);
+}
+
+/* Nor a call, which has pushed nothing then, nor a return, which is still there. */
+static void test_call_addresses(void **state)
+{
+	(void)state;
+	const uint64_t nowhere = 0x0000800000000000;
+	struct insn_cpu cpu = {.mode = INSN_MODE_64, .rip = 0x1000, .gpr = {nowhere}}, before;
+
+	cpu.gpr[4] = (uintptr_t)arena->buffer + 64;
+	before = cpu;
+	memcpy(shadow + 64, &nowhere, 8);
+	assert_int_equal(STEP(&cpu, "\xff\xd0"), INSN_UNSUPPORTED);
+	assert_int_equal(accesses, 0);
+	assert_int_equal(STEP(&cpu, "\xff\xe0"), INSN_UNSUPPORTED);
+	assert_int_equal(STEP(&cpu, "\xc3"), INSN_UNSUPPORTED);
+	assert_memory_equal(&cpu, &before, sizeof(cpu));
+	cpu.rip = before.rip = nowhere - 4;
+	assert_int_equal(STEP(&cpu, "\xe8\x00\x00\x00\x00"), INSN_UNSUPPORTED);
+	assert_int_equal(accesses, 0);
+	assert_memory_equal(&cpu, &before, sizeof(cpu));
 }
 
 /* The very instructions between the two register writes that issue a disk command. */
@@ -560,6 +638,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_failed_access),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_call_addresses),
 		cmocka_unit_test(test_disk_command),
 	};
 	const struct CMUnitTest compared[] = {
