@@ -22,7 +22,8 @@ static const char *load_entry(const struct ata *ata, uint64_t gpa, struct prd *p
 	prd->flags &= PRD_END;
 	if (prd->address & 1 || prd->bytes & 1)
 		return "a PRD that is not aligned";
-	if (!guest_memory(ata, prd->address, PRD_SIZE(prd)))
+	/* The controller's addresses have 32 bits. */
+	if ((uint64_t)prd->address + PRD_SIZE(prd) > 1ull << 32 || !guest_memory(ata, prd->address, PRD_SIZE(prd)))
 		return "a PRD outside the guest's memory";
 	return NULL;
 }

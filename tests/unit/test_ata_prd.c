@@ -57,6 +57,7 @@ static void test_prd(void **state)
 		{{{at, 2048}, {arena, 2048}}, 2},
 		{{{arena, 4096}}, 1},
 		{{{0, 4096}}, 1},
+		{{{0u - 2048, 4096}}, 1},		 /* across 4 GiB, which are the guest's memory */
 	};
 
 	bus_name(&f.m.bus, arena);
