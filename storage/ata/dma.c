@@ -55,9 +55,15 @@ static const char *prepare_write(struct ata *ata, struct cipher_scope *scope)
 	return NULL;
 }
 
+/* Of a command that does not move sectors. */
+static uint32_t blocks_of(const struct ata *ata)
+{
+	return ata->fis.count | (uint32_t)ata->fis.count_high << 8;
+}
+
 static const char *prepare_trim(struct ata *ata, uint64_t given)
 {
-	uint32_t blocks = ata->fis.count | (uint32_t)ata->fis.count_high << 8;
+	uint32_t blocks = blocks_of(ata);
 
 	if (!blocks || blocks > TRIM_MAX_BLOCKS || given < blocks * 512)
 		return "a TRIM without its ranges, or with too many";
@@ -73,10 +79,12 @@ static const char *prepare(struct ata *ata, struct cipher_scope *scope)
 	uint64_t given;
 	const char *why = prd_load(ata, &given);
 
-	if (why || ata->command.class == COMMAND_PASS)
+	if (why)
 		return why;
 	if (ata->command.class == COMMAND_TRIM)
 		return prepare_trim(ata, given);
+	if (ata->command.class == COMMAND_PASS)
+		ata->total = (blocks_of(ata) ? blocks_of(ata) : UINT16_MAX + 1) * 512ull;
 	if (given < ata->total)
 		return "a PRD table shorter than the transfer";
 	return ata->command.class == COMMAND_WRITE ? prepare_write(ata, scope) : NULL;

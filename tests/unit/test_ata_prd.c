@@ -94,6 +94,26 @@ static void test_prd_crossing(void **state)
 	stop(&f);
 }
 
+/* A log of the drive's is not the volume's; its table has to have room for it all the same. */
+static void test_prd_log(void **state)
+{
+	struct guest_ata_command c = {.opcode = 0x47, .wide = true, .count = 2};
+	struct ata_fixture f;
+
+	(void)state;
+	start(&f, SECOND_NOBODY);
+	const struct ata_piece piece = {(uint32_t)f.buffer, 1024}, small = {(uint32_t)f.buffer, 1022};
+
+	assert_true(guest_ata_dma(&f.g, &c, true, &piece, 1));
+	assert_int_equal(f.m.disk[0].seen[0x47], 1);
+	assert_false(guest_ata_dma(&f.g, &c, true, &small, 1));
+	assert_int_equal(f.g.error, ATA_ABRT);
+	c.count = 0; /* 65536 */
+	assert_false(guest_ata_dma(&f.g, &c, true, &piece, 1));
+	assert_int_equal(f.m.disk[0].seen[0x47], 1);
+	stop(&f);
+}
+
 /* Regions that overlap: the guest gets of them what it gets, and nothing else changes. */
 static void test_prd_overlap(void **state)
 {
@@ -215,6 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prd),
 		cmocka_unit_test(test_prd_crossing),
+		cmocka_unit_test(test_prd_log),
 		cmocka_unit_test(test_prd_overlap),
 		cmocka_unit_test(test_prd_table),
 		cmocka_unit_test(test_changed_later),
