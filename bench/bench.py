@@ -15,6 +15,7 @@ from measure import JOBS, VARIANTS, Sample, places, setups
 import report
 import image
 import qemu
+import size
 
 TRIES = 20
 
@@ -112,16 +113,28 @@ def timer(rounds):
 	return {"exits_per_timer_interrupt.busy": Sample(busy), "exits_per_timer_interrupt.idle": Sample(idle)}
 
 
+def ports(rounds):
+	say("ATA, one CPU: exits per command")
+	return measure.exits_on_ports(rounds)
+
+
+def sizes():
+	return {f"lines.{folder}": Sample([code]) for folder, (code, _) in size.by_folder().items()}
+
+
 def main():
 	parser = argparse.ArgumentParser(description="Measures what the project promises.")
 	parser.add_argument("--rounds", type=int, default=3, help="how often each figure is taken (default 3)")
-	parser.add_argument("--only", choices=[place.name for place in measure.PLACES],
-		help="fio there only; nothing is written to docs/benchmarks.md")
+	parser.add_argument("--only", choices=[place.name for place in measure.PLACES] + ["ata"],
+		help="what is measured there only; nothing is written to docs/benchmarks.md")
 	options = parser.parse_args()
 	rounds, figures = options.rounds, {}
 	for place in measure.PLACES:
 		if options.only in (None, place.name):
 			figures.update((slow_disk if place.latency_ms else disks)(place, rounds))
+	if options.only in (None, "ata"):
+		figures.update(ports(rounds))
+	figures.update(sizes())
 	if options.only:
 		return report.show(figures)
 	image.debian_disk(f"{places.IMAGES}/debian.img")

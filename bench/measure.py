@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 
 import places  # noqa: E402,F401  (also for its importers)
 import setups  # noqa: E402
-from qemu import Disk, Machine  # noqa: E402
+from qemu import FIRMWARE_PC, Disk, Machine  # noqa: E402
 
 DATA_MIB = 260
 IDLE_SECONDS = 20
@@ -147,6 +147,36 @@ def exits_per_io(machine, place, job):
 		machine.run(f"{place.fio()} {job.words} --number_ios={ios}", 60)
 		return setups.exits_between(before, setups.exits(machine))
 	return (count(COUNTED_IOS + 1) - count(1)) / COUNTED_IOS / place.cpus
+
+
+# What dd does, and how many commands or sectors that is.
+ATA_WORK = {
+	"dma": (("dma_read", "if=/dev/sda1 of=/dev/null iflag=direct bs=4k count=3000", 3000),
+		("dma_write", "if=/dev/zero of=/dev/sda1 oflag=direct bs=4k count=3000", 3000)),
+	"pio": (("pio_read", "if=/dev/sda1 of=/dev/null iflag=direct bs=128k count=300", 300 * 256),),
+}
+
+
+def exits_on_ports(rounds):
+	"""What commands of an ATA disk cost: exits for each that reads or writes 4 KiB by DMA, and for each sector that a read
+	of 128 KiB moves by PIO."""
+	figures = {}
+	disk = setups.noisy_disk("bench-ata-data", 64, 512)
+	for way, options in (("dma", ""), ("pio", "libata.dma=0")):
+		with setups.quick(f"bench-ata-{way}", [Disk(disk, bus="ata")], policy="icr=fast\n", kernel_options=options,
+				firmware=FIRMWARE_PC) as machine:
+			for name, words, divisor in ATA_WORK[way]:
+				taken = [_exits_of(machine, words) / divisor for _ in range(rounds)]
+				figures[f"ata.exits.{name}"] = Sample(taken)
+			machine.kill()
+	os.unlink(disk)
+	return figures
+
+
+def _exits_of(machine, words):
+	before = setups.exits(machine)
+	machine.run(f"dd {words}", 120)
+	return setups.exits_between(before, setups.exits(machine))
 
 
 def idle_exits(machine):
