@@ -120,10 +120,10 @@ void msr_write_exit(struct vcpu *vcpu)
 		skip_instruction(vcpu, 2);
 }
 
-/* The processor has looked at the privilege and at CR4 before the exit. */
+/* A processor has looked at the privilege and at CR4 before the exit; Bochs looks at the privilege after it. */
 void xsetbv_exit(struct vcpu *vcpu)
 {
-	if ((uint32_t)vcpu->gpr[1] || !attempt_xcr0(written(vcpu)))
+	if (backend->cpl(vcpu) || (uint32_t)vcpu->gpr[1] || !attempt_xcr0(written(vcpu)))
 		general_protection(vcpu);
 	else
 		skip_instruction(vcpu, 3);

@@ -170,6 +170,10 @@ MACHINE_TEST(test_xsetbv)
 	accepted(true);
 	assert_int_equal(cpus[0].vcpu->rip, rip + 3);
 	assert_int_equal(cpus[0].xcr0, 7);
+	model_vmx_set_field(&cpus[0], VMCS_GUEST_RIGHTS + 2 * VMCS_SS, 0xc0f3); /* of privilege level 3 */
+	xsetbv(0, 1);
+	refused(false);
+	assert_int_equal(cpus[0].xcr0, 7);
 }
 
 int main(void)
