@@ -32,6 +32,9 @@ DISK_MIB = 63
 DATA_MIB = DISK_MIB - 2 - image.SLACK_MIB  # of a partition that fills such a disk, as image.data_disk() makes it
 HEADS, SECTORS = 16, 63
 CONNECT_SECONDS = 60
+# Instructions in a second of the machine's time. What talks much waits less for the serial port when they are few.
+IPS = 50000000
+TALKATIVE_IPS = 5000000
 FIRMWARE_SECONDS = 60  # to the first program
 
 # A power-off ends Bochs as if it had failed. Its words are what tells.
@@ -42,7 +45,7 @@ config_interface: textconfig
 display_library: rfb, options="timeout=0"
 speaker: enabled=0
 sound: driver=dummy
-cpu: model={model}, count={cpus}, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
+cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
 memory: guest={memory}, host={memory}
 romimage: file=/usr/share/ovmf/OVMF.fd, address=0xffe00000
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
@@ -74,10 +77,10 @@ def disk_line(disk):
 class Bochs(Console):
 	"""Started by `with Bochs(...) as machine:`; killed at the end of the block whatever happened in it."""
 
-	def __init__(self, name, disks, *, cpus=1, memory=512, model=HASWELL):
+	def __init__(self, name, disks, *, cpus=1, memory=512, model=HASWELL, ips=IPS):
 		super().__init__(name)
 		self._log_path = f"{self.directory}/bochs.log"
-		self._describe = lambda port: CONFIG.format(model=model, cpus=cpus, memory=memory, port=port,
+		self._describe = lambda port: CONFIG.format(model=model, cpus=cpus, memory=memory, ips=ips, port=port,
 			directory=self.directory) + "".join(disk_line(disk) for disk in disks)
 
 	def __enter__(self):
