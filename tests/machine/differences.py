@@ -52,12 +52,19 @@ DIFFERENCES = [
 
 
 ON_INTEL = [
-	Difference("cpuid", r"(cpu 0|osxsave [01]|pge [01]) leaf 1(\.0)?",
+	Difference("cpuid", r"(cpu [01]|osxsave [01]|pge [01]) leaf 1(\.0)?",
 		r"(ok, )?.{8} .{8} .{6}[08][012389ab] .{2}[014589cd].{5}",
 		"bits 2, 4, 5 and 6 of the third word and bit 21 of the fourth: VMX is in use, the debug store writes to memory"),
 	COMMAND_REGISTER,
-	Difference("interrupts", r"(running|halted) 400 self", "1",
+	Difference("interrupts", r"(running|halted) 400 self", "1(00)?",
 		"an NMI to oneself by shorthand, which Intel's APICs do not define: Bochs drops it, the hypervisor gives it"),
+	Difference("startup", r"start 5 edx", r"206a7",
+		"INIT leaves the processor's family, model and stepping in EDX, as on processors; Bochs leaves 0"),
+	Difference("startup", r"start 12 .*", r"10",
+		"INIT leaves CR0.CD and CR0.NW as they were, as on processors; Bochs sets them"),
+	Difference("startup", r"start 31 .*", r".{6}[08][012389ab]", "as CPUID's leaf 1 above: this is its third word"),
+	Difference("startup", r"kept 3", "7654321",
+		"INIT leaves KERNEL_GS_BASE as it was, as on processors; Bochs clears it"),
 ]
 
 

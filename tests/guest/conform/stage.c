@@ -7,6 +7,7 @@
 #define DONE_BYTES   2
 
 static uint8_t *memory;
+static uint64_t device; /* to look for it takes hundreds of exits */
 
 uint8_t *stage_memory(unsigned page)
 {
@@ -17,11 +18,13 @@ void stage_set(bool user)
 {
 	uint64_t flags = PAGE_PRESENT | PAGE_WRITE | (user ? PAGE_USER : 0);
 
-	if (!memory)
+	if (!memory) {
 		memory = take_memory(MEMORY_PAGES * 4096, 4096);
+		device = (uint64_t)ahci_registers();
+	}
 	for (unsigned i = 0; i < WINDOW_PAGES; i++)
 		window_map(i, i < MEMORY_PAGES ? (uint64_t)memory + i * 4096 : 0, i < MEMORY_PAGES ? flags : 0);
-	window_map(STAGE_DEVICE, (uint64_t)ahci_registers(), flags | PAGE_UNCACHED);
+	window_map(STAGE_DEVICE, device, flags | PAGE_UNCACHED);
 	window_map(STAGE_LAPIC, LAPIC_PAGE, flags | PAGE_UNCACHED);
 	for (unsigned i = 0; i < RAM_BYTES; i++)
 		stage_memory(STAGE_RAM)[i] = (uint8_t)(i * 7 + (i >> 8) + 1);
