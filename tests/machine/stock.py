@@ -54,11 +54,11 @@ class Volume:
 	def read(self, start, length):
 		return self.decrypt(start, gpt.read(self.image, self.entry.start + start, length))
 
-	def sha256(self):
-		"""Of the whole partition's plaintext."""
-		digest = hashlib.sha256()
-		for at in range(0, self.entry.bytes, CHUNK):
-			digest.update(self.read(at, min(CHUNK, self.entry.bytes - at)))
+	def sha256(self, length=None):
+		"""Of the partition's plaintext, all of it or so many bytes."""
+		digest, end = hashlib.sha256(), length or self.entry.bytes
+		for at in range(0, end, CHUNK):
+			digest.update(self.read(at, min(CHUNK, end - at)))
 		return digest.hexdigest()
 
 
