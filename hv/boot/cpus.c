@@ -37,16 +37,23 @@ static UINT32 this_apic_id(VOID)
 	return cpuid(1, 0).ebx >> 24;
 }
 
-/* What is missing on the calling CPU, or NULL. */
-static const char *missing(VOID)
+static const char *missing_extension(VOID)
 {
-	if (!(cpuid(1, 0).ecx & 1u << 25))
-		return "this processor has no AES instructions";
 	if (svm_present())
 		return svm_missing();
 	if (vmx_present())
 		return vmx_missing();
 	return "this processor has no virtualisation: neither AMD-V (SVM) nor VT-x (VMX)";
+}
+
+/* What is missing on the calling CPU, or NULL. */
+static const char *missing(VOID)
+{
+	const char *what = missing_extension();
+
+	if (!what && !(cpuid(1, 0).ecx & 1u << 25))
+		return "this processor has no AES instructions";
+	return what;
 }
 
 static const char *volatile missing_elsewhere;
