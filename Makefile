@@ -140,6 +140,8 @@ $(B)/guest/%.o: %.S | $(B)/.deps
 .SECONDEXPANSION:
 $(GUESTS:%=$(B)/guest/%.so): $(B)/guest/%.so: $$(call guest_objects,$$*) $(GUEST_LIB_O) hv/boot/efi.lds
 	@$(EFI_LINK) $(filter %.o,$^) $(EFI_LIBS) -o $@
+# Its entries are the hypervisor's own.
+$(B)/guest/vmx.so: $(B)/guest/hv/vmx/run.o $(B)/guest/hv/vmx/capability.o
 guest: $(GUESTS:%=$(B)/guest/%.efi) $(BOCHS)
 
 # ---- the underseal command -----------------------------------------------------------------------------

@@ -119,6 +119,7 @@ enum vmcs_segment { VMCS_ES, VMCS_CS, VMCS_SS, VMCS_DS, VMCS_FS, VMCS_GS, VMCS_L
 /* Exit controls, 25.7.1 */
 #define EXIT_CONTROL_SAVE_DEBUG (1u << 2)
 #define EXIT_CONTROL_HOST_64    (1u << 9)
+#define EXIT_CONTROL_ACKNOWLEDGE (1u << 15)
 #define EXIT_CONTROL_SAVE_PAT   (1u << 18)
 #define EXIT_CONTROL_LOAD_PAT   (1u << 19)
 #define EXIT_CONTROL_SAVE_EFER  (1u << 20)

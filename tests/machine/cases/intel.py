@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hypervisor on Intel's virtualisation, in Bochs: programs of ours beneath it, and Linux with a disk on ATA."""
 import concurrent.futures
+import re
 
 import bochs
 import checks
 import differences
 import guests
 import image
+import places
 import setups
 import stock
 from case import case
@@ -44,6 +46,16 @@ def intel_isolation():
 		model=bochs.SANDY_BRIDGE, options={"disk": 0}))
 	kept = int(facts["kept"].split()[0])
 	assert kept > 0 and facts["cpu 0 hidden"] == f"{kept * 256} pages", facts
+
+
+@case("Bochs does with interrupts, INIT and SIPI what the documentation says, in every state of VT-x", cost=3)
+def intel_rules():
+	facts = guests.facts(guests.run_on_intel("vmx", "intel-rules", beneath=False, memory=512, cpus=2, ips=bochs.TALKATIVE_IPS))
+	with open(f"{places.TREE}/docs/bochs.md", encoding="utf-8") as page:
+		rows = [line for line in page if re.match(r"\| .+, ", line)]
+	wrong = [f"{trial} = {end}" for trial, end in facts.items() if not any(f"| {trial} | {end} |" in row for row in rows)]
+	assert not wrong, "not what docs/bochs.md says:\n" + "\n".join(wrong)
+	assert len(facts) == len(rows), f"{len(rows)} rows for {len(facts)} trials"
 
 
 def _refused(model, words):
