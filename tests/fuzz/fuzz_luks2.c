@@ -113,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	if (error)
 		return 0;
 	check_slots(&header);
-	if (is_cheap(&header) && !luks2_unlock(&header, &source, "x", 1, &memory, scratch, &key))
+	if (is_cheap(&header) && !luks2_unlock(&header, &source, LUKS2_ALL_KEYSLOTS, "x", 1, &memory, scratch, &key))
 		abort(); /* nobody can know the key of such a header */
 	return 0;
 }
