@@ -90,6 +90,18 @@ class Disk:
 		return f"nvme-ns,bus={name},nsid={self.namespace},ms={self.metadata_bytes}"
 
 
+def _byte_pair():
+	"""A pair of sockets for a stream of single bytes. A Unix one has room for some 278 writes whatever their size, and
+	QEMU drops what a serial port writes beyond; a TCP one joins them."""
+	with socket.create_server(("127.0.0.1", 0)) as server:
+		end = socket.create_connection(server.getsockname())
+		other, peer = server.accept()
+	assert peer == end.getsockname(), "somebody else has connected"
+	end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+	other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+	return other, end
+
+
 class Machine(Console):
 	"""Started by `with Machine(...) as machine:`; killed at the end of the block whatever happened in it."""
 
@@ -134,7 +146,7 @@ class Machine(Console):
 
 	def __enter__(self):
 		# Socket pairs instead of paths: nothing to connect to, nothing to clean up, no limit on a path's length.
-		serial, serial_end = socket.socketpair()
+		serial, serial_end = _byte_pair()
 		self._monitor, monitor_end = socket.socketpair()
 		self._command += [
 			"-chardev", f"socket,id=com1,fd={serial_end.fileno()}", "-serial", "chardev:com1",
