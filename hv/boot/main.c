@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * underseal.efi: finds the encrypted volumes, asks for the passphrase, takes the
- * machine over and goes on to the system. Whatever fails, the machine boots on.
+ * underseal.efi: finds the encrypted volumes, has the TPM unseal their keys or asks
+ * for the passphrase, takes the machine over and goes on to the system. Whatever fails, the machine boots on.
  */
 #include "hv/boot/find.h"
 #include "hv/boot/gpt.h"
