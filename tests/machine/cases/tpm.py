@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 
+import guests
 import image
 import setups
 import stock
@@ -64,6 +65,18 @@ def tpm_silent():
 			assert "measured state" in strong, f"root has unsealed what we have: {strong}"
 			assert weak.startswith("unsealed"), f"root cannot unseal at all: nothing was tested ({weak})"
 			setups.power_off(machine)
+
+
+@case("what starts next unseals a weak token, but not ours")
+def tpm_replay():
+	with tpm.Tpm("tpm-replay") as chip:
+		disk = setups.data_disk("tpm-replay", 32, 512)
+		for pcrs in ((7, 12), (7,)):
+			chip.enrol(disk, setups.PASSPHRASE, pcrs, guests.policy_text("unseal").encode())
+		text = guests.run("unseal", "tpm-replay", beneath=True, data=disk, typed=False, tpm=chip)
+		strong, weak = re.findall(r"^token \d: (.*)$", text, re.MULTILINE)
+		assert "measured state" in strong, f"it has unsealed what we have: {strong}"
+		assert weak == "unsealed 32 bytes", f"it cannot unseal at all: nothing was tested ({weak})"
 
 
 @case("what the TPM has unsealed is nowhere in RAM once the system runs", cost=2)
