@@ -184,6 +184,11 @@ class Machine(Console):
 			"-device", "tpm-tis,tpmdev=tpm0"]
 		return [end]
 
+	def break_tpm(self):
+		"""From now on the TPM answers nothing but errors."""
+		self._tpm_process.kill()
+		self._tpm_process.wait()
+
 	def kill(self):
 		super().kill()
 		self._monitor.close()

@@ -79,13 +79,18 @@ def tpm_replay():
 		assert weak == "unsealed 32 bytes", f"it cannot unseal at all: nothing was tested ({weak})"
 
 
-@case("what the TPM has unsealed is nowhere in RAM once the system runs", cost=2)
+@case("what the TPM has unsealed is nowhere in RAM once something else runs")
 def tpm_secret_wiped():
+	policy = guests.policy_text("unseal").encode()
 	with tpm.Tpm("tpm-secret") as chip:
-		disk = _disk("tpm-secret", chip, ((7, 12), None))
-		secret = chip.secret(disk, 0, _policy())
-		with setups.quick("tpm-secret", [Disk(disk)], passphrase=None, memory=512, tpm=chip) as machine:
-			machine.pause()
+		disk = setups.data_disk("tpm-secret", 32, 512)
+		chip.enrol(disk, setups.PASSPHRASE, (7, 12), policy)
+		secret = chip.secret(disk, 0, policy)
+		with guests.booted("unseal", "tpm-secret", beneath=True, data=disk, typed=False, tpm=chip, memory=512,
+				keep_memory=True) as machine:
+			machine.wait(guests.END, 60)
+			machine.wait_stopped()
+			assert re.search(r"with the TPM \.\.\. done", machine.text()), "no word about the TPM"
 			path = f"{machine.directory}/memory"
 			machine.dump_memory(path)
 			found = [at for at in (stock.holds(path, secret), stock.holds(path, base64.b64encode(secret))) if at is not None]
@@ -162,3 +167,17 @@ def tpm_missing():
 		setups.unlock(machine)
 		machine.wait(r"\.\.\. done")
 		assert _said(machine, "firmware offers no TPM 2.0"), "no word about the missing TPM"
+
+
+@case("a TPM that fails between the policy and the closing event: the computer is turned off, nothing is started")
+def tpm_not_closed():
+	with tpm.Tpm("tpm-not-closed") as chip:
+		disk = _disk("tpm-not-closed", chip, ((7, 12), PIN))
+		with setups.quick("tpm-not-closed", [Disk(disk)], ready=False, tpm=chip) as machine:
+			machine.wait(PIN_PROMPT, 30)
+			machine.break_tpm()
+			machine.send("\x1b")
+			machine.wait("PCR 12 of the TPM could not be extended")
+			machine.wait("the computer is turned off")
+			machine.wait_end(30)
+			assert "Linux" not in machine.text(), "something has been started"
