@@ -132,4 +132,93 @@ static inline struct tpm2_token replay_token(const struct recording *recording)
 	return token;
 }
 
+/* ---- one unsealing ---- */
+
+static struct tpm2 tpm;
+static struct replay replay;
+static struct tpm2_secret secret;
+
+static inline void begin(const struct recording *recording)
+{
+	memset(&replay, 0, sizeof(replay));
+	memset(&tpm, 0xa5, sizeof(tpm));
+	replay.recording = recording;
+	tpm.submit = replay_submit;
+	tpm.pause = replay_pause;
+	tpm.context = &replay;
+	tpm.max_response = sizeof(tpm.response);
+}
+
+static inline bool is_zero(const void *data, size_t bytes)
+{
+	const uint8_t *at = data;
+
+	while (bytes && !*at) {
+		at++;
+		bytes--;
+	}
+	return !bytes;
+}
+
+/* What holds after every call. */
+static inline void assert_clean(enum tpm2_result result)
+{
+	assert_int_equal(replay.opened, 0);
+	assert_true(is_zero(tpm.command, sizeof(tpm.command)));
+	assert_true(is_zero(tpm.response, sizeof(tpm.response)));
+	if (result)
+		assert_true(is_zero(&secret, sizeof(secret)));
+	else
+		assert_true(secret.bytes && secret.bytes <= TPM2_MAX_SECRET);
+}
+
+/* Unseals the recording's token with its PIN; the replay has been prepared. */
+static inline enum tpm2_result unseal(void)
+{
+	struct tpm2_token token = replay_token(replay.recording);
+	const char *pin = replay.recording->pin;
+	enum tpm2_result result;
+
+	assert_null(token.unusable);
+	memset(&secret, 0xa5, sizeof(secret));
+	result = tpm2_unseal(&tpm, &token, pin, pin ? strlen(pin) : 0, &secret);
+	assert_clean(result);
+	return result;
+}
+
+static inline bool secret_is_right(void)
+{
+	uint8_t expected[TPM2_MAX_SECRET];
+	size_t bytes = replay_bytes_of(replay.recording->secret, expected);
+
+	return secret.bytes == bytes && !memcmp(secret.data, expected, bytes);
+}
+
+/* ---- what `change` can be ---- */
+
+static inline void set_size(uint8_t *response, size_t bytes)
+{
+	response[2] = response[3] = 0;
+	response[4] = (uint8_t)(bytes >> 8);
+	response[5] = (uint8_t)bytes;
+}
+
+static inline int cut(struct replay *self, uint32_t code, uint8_t *response, size_t *bytes)
+{
+	if (code != self->on)
+		return 0;
+	if (self->at)
+		set_size(response, self->size);
+	*bytes = self->size;
+	return 0;
+}
+
+static inline int flip(struct replay *self, uint32_t code, uint8_t *response, size_t *bytes)
+{
+	(void)bytes;
+	if (code == self->on)
+		response[self->at] ^= self->mask;
+	return 0;
+}
+
 #endif
