@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stands where a boot manager would and replays what the UEFI program does: looks for
- * volumes and has the TPM unseal each token, with the program's own parts. Nothing
- * else has been measured in between.
+ * volumes and has the TPM unseal each token, with the program's own parts. PCR 12 is
+ * told first: nothing else has been measured into it in between.
  */
 #include "hv/boot/find.h"
 #include "hv/boot/gpt.h"
@@ -31,6 +31,18 @@ static VOID try_token(struct tpm *tpm, UINTN number, const struct tpm2_token *to
 		Print(L"token %d: unsealed %d bytes\n", (int)number, (int)secret.bytes);
 }
 
+static VOID tell_pcr12(struct tpm *tpm)
+{
+	UINT8 digest[TPM2_MAX_DIGEST];
+	size_t bytes = 0;
+
+	tpm2_pcr_read(&tpm->tpm2, TPM2_SHA256, 12, digest, &bytes);
+	Print(L"PCR 12: ");
+	for (UINTN i = 0; i < bytes; i++)
+		Print(L"%02x", digest[i]);
+	Print(L"\n");
+}
+
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 {
 	struct tpm *tpm;
@@ -40,6 +52,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	InitializeLib(image, table);
 	libcrypto_port_init();
 	tpm = tpm_find();
+	if (tpm)
+		tell_pcr12(tpm);
 	volumes = pages(sizeof(*volumes));
 	count = find_volumes(volumes, 1, pages(LUKS2_SCRATCH_BYTES), pages(GPT_SCRATCH_BYTES), &headers);
 	for (UINTN i = 0; tpm && count && i < volumes->header.tpm2_tokens; i++)
