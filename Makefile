@@ -112,7 +112,11 @@ $(B)/%.efi: $(B)/%.so
 efi: $(B)/underseal.efi
 # What gives Bochs' firmware its tables, and what starts the hypervisor without a volume: a disk there is none that it mediates.
 BOCHS := $(B)/bochs/acpi.efi $(B)/bochs/start.efi
-$(BOCHS:%.efi=%.so): $(B)/bochs/%.so: $(B)/efi/tests/bochs/%.o $(filter-out $(B)/efi/hv/boot/main.o,$(BOOT_O)) hv/boot/efi.lds
+$(BOCHS:%.efi=%.so): $(B)/bochs/%.so: $(B)/efi/tests/bochs/%.o
+# Those that run where a boot manager would.
+BOOTED := $(patsubst tests/guest/boot/%.c,$(B)/guest/%.efi,$(wildcard tests/guest/boot/*.c))
+$(BOOTED:%.efi=%.so): $(B)/guest/%.so: $(B)/efi/tests/guest/boot/%.o
+$(BOCHS:%.efi=%.so) $(BOOTED:%.efi=%.so): $(filter-out $(B)/efi/hv/boot/main.o,$(BOOT_O)) hv/boot/efi.lds
 	@mkdir -p $(@D)
 	@$(EFI_LINK) $(filter %.o,$^) $(EFI_LIBS) $(LIBARGON2) $(LIBCRYPTO) -o $@
 
@@ -127,7 +131,7 @@ sign: $(B)/underseal.efi
 
 # ---- programs that run where a system would: tests/guest/NAME.c or tests/guest/NAME/ ---------------------
 GUESTS       := $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c)) \
-	$(filter-out lib,$(sort $(patsubst tests/guest/%/,%,$(dir $(wildcard tests/guest/*/*.c)))))
+	$(filter-out lib boot,$(sort $(patsubst tests/guest/%/,%,$(dir $(wildcard tests/guest/*/*.c)))))
 GUEST_LIB_O  := $(patsubst %,$(B)/guest/%.o,$(basename $(wildcard tests/guest/lib/*.[cS]))) \
 	$(B)/guest/hv/core/format.o $(B)/guest/hv/core/string.o
 guest_objects = $(patsubst %,$(B)/guest/%.o,$(basename $(wildcard tests/guest/$1.c tests/guest/$1/*.[cS])))
@@ -142,7 +146,7 @@ $(GUESTS:%=$(B)/guest/%.so): $(B)/guest/%.so: $$(call guest_objects,$$*) $(GUEST
 	@$(EFI_LINK) $(filter %.o,$^) $(EFI_LIBS) -o $@
 # Its entries are the hypervisor's own.
 $(B)/guest/vmx.so: $(B)/guest/hv/vmx/run.o $(B)/guest/hv/vmx/capability.o
-guest: $(GUESTS:%=$(B)/guest/%.efi) $(BOCHS)
+guest: $(GUESTS:%=$(B)/guest/%.efi) $(BOOTED) $(BOCHS)
 
 # ---- the underseal command -----------------------------------------------------------------------------
 TOOL_O := $(TOOL_C:%.c=$(B)/tool/%.o)

@@ -59,8 +59,8 @@ static int unlock(
 	if (!error)
 		error = luks2_check_place(&header, &place);
 	if (!error)
-		error = luks2_unlock(&header, &source, secrets->passphrase, secrets->passphrase_bytes,
-			&memory, scratch, &key);
+		error = luks2_unlock(&header, &source, LUKS2_ALL_KEYSLOTS, secrets->passphrase,
+			secrets->passphrase_bytes, &memory, scratch, &key);
 	if (error) {
 		log_error("the boot program could not open this header: %s Nothing was changed",
 			luks2_error_text(error));

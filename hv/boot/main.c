@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * underseal.efi: finds the encrypted volumes, asks for the passphrase, takes the
- * machine over and goes on to the system. Whatever fails, the machine boots on.
+ * underseal.efi: finds the encrypted volumes, has the TPM unseal their keys or asks
+ * for the passphrase, takes the machine over and goes on to the system. Whatever fails, the machine boots on.
  */
 #include "hv/boot/find.h"
 #include "hv/boot/gpt.h"
+#include "hv/boot/measure.h"
 #include "hv/boot/next.h"
 #include "hv/boot/paths.h"
 #include "hv/boot/policy_file.h"
@@ -80,7 +81,8 @@ static void hand_over(struct boot_info *info, struct volume *volumes, UINTN coun
 	}
 }
 
-static BOOLEAN unlock(const struct policy *policy, struct memory *memory, struct boot_info *info)
+static BOOLEAN unlock(const struct policy *policy, const struct policy_text *text, struct memory *memory,
+	struct boot_info *info)
 {
 	UINTN headers, count, unlocked;
 
@@ -89,20 +91,34 @@ static BOOLEAN unlock(const struct policy *policy, struct memory *memory, struct
 		Print(L"No encrypted volume was found on this computer.\n");
 	if (!count)
 		return FALSE;
-	unlocked = unlock_volumes(memory->volumes, count, policy->tries, memory->scratch);
+	unlocked = unlock_volumes(memory->volumes, count, policy, text, memory->scratch);
 	hand_over(info, memory->volumes, count);
 	return unlocked > 0;
 }
 
-static BOOLEAN take_over(const struct policy *policy, struct memory *memory)
+/* What starts next could unseal what we have unsealed: it must not start. */
+static void power_off(void)
+{
+	Print(L"Whatever starts now could take the keys out of the TPM: the computer is turned off.\n");
+	BS->Stall(10000000);
+	RT->ResetSystem(EfiResetShutdown, EFI_SUCCESS, 0, NULL);
+}
+
+static BOOLEAN take_over(const struct policy *policy, const struct policy_text *text, struct memory *memory)
 {
 	static struct boot_info info;
 	EFI_STATUS status;
+	BOOLEAN unlocked;
 
 	info.policy.icr = policy->icr;
 	info.policy.debug_console = policy->debug;
 	info.policy.panic = policy->panic;
-	if (!unlock(policy, memory, &info))
+	unlocked = unlock(policy, text, memory, &info);
+	if (!measure_close()) {
+		secret_wipe(&info, sizeof(info));
+		power_off();
+	}
+	if (!unlocked)
 		return FALSE;
 	status = takeover_start(&info);
 	secret_wipe(&info, sizeof(info));
@@ -112,7 +128,7 @@ static BOOLEAN take_over(const struct policy *policy, struct memory *memory)
 }
 
 /* Returns whether the machine is ours now. */
-static BOOLEAN protect(const struct policy *policy)
+static BOOLEAN protect(const struct policy *policy, const struct policy_text *text)
 {
 	EFI_PHYSICAL_ADDRESS address;
 	UINTN pages = EFI_SIZE_TO_PAGES(sizeof(struct memory));
@@ -124,7 +140,7 @@ static BOOLEAN protect(const struct policy *policy)
 		Print(L"There is not enough memory to unlock encrypted volumes.\n");
 		return FALSE;
 	}
-	taken = take_over(policy, (struct memory *)address);
+	taken = take_over(policy, text, (struct memory *)address);
 	secret_wipe((VOID *)address, sizeof(struct memory));
 	BS->FreePages(address, pages);
 	return taken;
@@ -132,6 +148,7 @@ static BOOLEAN protect(const struct policy *policy)
 
 static EFI_STATUS run(EFI_HANDLE image)
 {
+	static struct policy_text text;
 	EFI_LOADED_IMAGE *loaded;
 	EFI_DEVICE_PATH *esp;
 	EFI_STATUS status = BS->HandleProtocol(image, &gEfiLoadedImageProtocolGuid, (VOID **)&loaded);
@@ -145,7 +162,7 @@ static EFI_STATUS run(EFI_HANDLE image)
 	/* Time passes while somebody looks for a passphrase. */
 	BS->SetWatchdogTimer(0, 0, 0, NULL);
 	Print(L"Underseal %a\n", UNDERSEAL_VERSION);
-	policy_read(&policy, loaded);
+	policy_read(&policy, &text, loaded);
 	if (policy.icr == BOOT_ICR_FAST)
 		Print(L"underseal.conf has icr=fast: a CPU that the system takes offline and starts again may run "
 		      L"outside the hypervisor, and its disk writes are then not encrypted.\n");
@@ -154,8 +171,10 @@ static EFI_STATUS run(EFI_HANDLE image)
 	set_state(STATE_IN_PROGRESS);
 	if (state == STATE_RUNNING)
 		Print(L"It is already running.\n");
-	else if (protect(&policy))
+	else if (protect(&policy, &text))
 		state = STATE_RUNNING;
+	if (!measure_close())
+		power_off();
 	status = next_start(image, esp, policy.next);
 	set_state(state);
 	if (esp)
@@ -175,6 +194,9 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	__asm__ volatile("fxsave %0" : "=m"(vectors));
 	InitializeLib(image, table);
 	status = run(image);
+	/* The firmware starts something else now, and some ways here have not come by the other calls. */
+	if (!measure_close())
+		power_off();
 	__asm__ volatile("fxrstor %0" : : "m"(vectors));
 	return status;
 }

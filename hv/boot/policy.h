@@ -10,7 +10,8 @@
  *   debug=0|1                               1: log text to port 0x402 (a PC emulator's debug console)
  *   panic=reset|halt                        reset (default): the machine starts anew after an error of the
  *                                           hypervisor's own; halt: it stands still
- *   tries=1..10                             passphrases asked for per volume, 3 by default
+ *   tries=1..10                             passphrases, and PINs, asked for per volume, 3 by default
+ *   allow_weak_tokens=0|1                   1: TPM tokens that do not bind PCR 12 are used as well
  *
  * A line that cannot be used is told and its key keeps the default: a slip in the
  * file must not keep a machine from booting.
@@ -31,6 +32,7 @@ struct policy {
 	enum boot_panic panic;
 	bool debug;
 	unsigned tries;
+	bool allow_weak_tokens;
 };
 
 /* Called for every line that cannot be used; line 0 is the file itself. `text` ends a sentence. */

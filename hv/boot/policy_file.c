@@ -48,21 +48,21 @@ static EFI_STATUS read_file(EFI_FILE_HANDLE root, CHAR16 *path, char *buffer, UI
 	return status;
 }
 
-void policy_read(struct policy *policy, EFI_LOADED_IMAGE *loaded)
+void policy_read(struct policy *policy, struct policy_text *text, EFI_LOADED_IMAGE *loaded)
 {
-	static char text[POLICY_MAX_BYTES + 1];
 	EFI_FILE_HANDLE root = loaded->DeviceHandle ? LibOpenRoot(loaded->DeviceHandle) : NULL;
 	CHAR16 *path = path_beside(loaded);
 	EFI_STATUS status = EFI_NOT_FOUND;
-	UINTN bytes = 0;
 
 	policy_defaults(policy);
 	if (root && path)
-		status = read_file(root, path, text, &bytes);
+		status = read_file(root, path, text->text, &text->bytes);
 	if (!EFI_ERROR(status))
-		policy_parse(policy, text, bytes, complain, NULL);
+		policy_parse(policy, text->text, text->bytes, complain, NULL);
 	else if (status != EFI_NOT_FOUND)
 		Print(L"underseal.conf cannot be read (%r).\n", status);
+	if (EFI_ERROR(status) || text->bytes > POLICY_MAX_BYTES)
+		text->bytes = 0;
 	if (path)
 		FreePool(path);
 	if (root)

@@ -90,16 +90,23 @@ static bool set_tries(struct policy *policy, struct span value)
 	return true;
 }
 
+static bool set_allow_weak_tokens(struct policy *policy, struct span value)
+{
+	policy->allow_weak_tokens = is(value, "1");
+	return is(value, "0") || is(value, "1");
+}
+
 static const struct key {
 	const char *name;
 	bool (*set)(struct policy *policy, struct span value); /* false: policy unchanged or at its default */
 	const char *wrong;
 } keys[] = {
-	{"next",	 set_next,  "next must be a path such as \\EFI\\systemd\\systemd-bootx64.efi"},
-	{"icr",	set_icr,	 "icr must be keep or fast"					   },
-	{"debug", set_debug, "debug must be 0 or 1"					   },
-	{"panic", set_panic, "panic must be reset or halt"				   },
-	{"tries", set_tries, "tries must be a number from 1 to 10"				  },
+	{"next", set_next, "next must be a path such as \\EFI\\systemd\\systemd-bootx64.efi"},
+	{"icr", set_icr, "icr must be keep or fast"},
+	{"debug", set_debug, "debug must be 0 or 1"},
+	{"panic", set_panic, "panic must be reset or halt"},
+	{"tries", set_tries, "tries must be a number from 1 to 10"},
+	{"allow_weak_tokens", set_allow_weak_tokens, "allow_weak_tokens must be 0 or 1"},
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))

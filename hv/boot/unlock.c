@@ -1,39 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/unlock.h"
 #include "hv/boot/keyboard.h"
-#include "hv/boot/libc.h"
+#include "hv/boot/open.h"
+#include "hv/boot/unlock_tpm.h"
 #include "storage/crypt/wipe.h"
 #include <efilib.h>
-#include <string.h>
-
-enum answer { ANSWER_UNLOCKED, ANSWER_WRONG, ANSWER_UNUSABLE, ANSWER_NONE };
 
 static enum answer try_passphrase(struct volume *volume, const struct passphrase *passphrase, VOID *scratch)
 {
-	struct luks2_source source = volume_source(volume);
-	struct luks2_key key;
-	enum luks2_error error;
-
 	Print(L"Unlocking %a ... ", volume->name);
-	libc_enter();
-	error = luks2_unlock(&volume->header, &source, passphrase->text, passphrase->bytes,
-		&libc_argon2_memory, scratch, &key);
-	libc_leave();
-	if (!error) {
-		memcpy(volume->boot.key, key.key, key.key_bytes);
-		volume->boot.key_bytes = key.key_bytes;
-		volume->unlocked = TRUE;
-	}
-	secret_wipe(&key, sizeof(key));
-	if (error == LUKS2_WRONG_PASSPHRASE)
-		return ANSWER_WRONG;
-	if (!error)
-		Print(L"done.\n");
-	else if (*volume->header.detail)
-		Print(L"\n%a It stays locked. (%a)\n", luks2_error_text(error), volume->header.detail);
-	else
-		Print(L"\n%a It stays locked.\n", luks2_error_text(error));
-	return error ? ANSWER_UNUSABLE : ANSWER_UNLOCKED;
+	return open_volume(volume, LUKS2_ALL_KEYSLOTS, passphrase->text, passphrase->bytes, scratch);
 }
 
 /* An empty line is a slip of the finger, no try. */
@@ -65,27 +41,46 @@ static enum answer ask_and_try(
 	return ANSWER_WRONG;
 }
 
-UINTN unlock_volumes(struct volume *volumes, UINTN count, UINTN tries, VOID *scratch)
+static void ask_for_passphrases(struct volume *volumes, UINTN count, UINTN tries, VOID *scratch)
 {
 	static struct passphrase good, typed;
 	enum answer answer = ANSWER_WRONG;
-	UINTN unlocked = 0;
 
-	Print(L"(Esc starts the computer without unlocking.)\n");
 	for (UINTN i = 0; i < count && answer != ANSWER_NONE; i++) {
-		if (unlocked) {
+		if (volumes[i].unlocked)
+			continue;
+		answer = ANSWER_WRONG;
+		if (good.bytes) {
 			answer = try_passphrase(&volumes[i], &good, scratch);
 			if (answer == ANSWER_WRONG)
 				Print(L"it needs another passphrase.\n");
 		}
-		if (!unlocked || answer == ANSWER_WRONG)
+		if (answer == ANSWER_WRONG)
 			answer = ask_and_try(&volumes[i], &typed, tries, scratch);
-		if (answer != ANSWER_UNLOCKED)
-			continue;
-		if (!unlocked++)
+		if (answer == ANSWER_UNLOCKED && !good.bytes)
 			good = typed;
 	}
 	secret_wipe(&good, sizeof(good));
 	secret_wipe(&typed, sizeof(typed));
+}
+
+static UINTN count_unlocked(const struct volume *volumes, UINTN count)
+{
+	UINTN unlocked = 0;
+
+	for (UINTN i = 0; i < count; i++)
+		unlocked += volumes[i].unlocked;
 	return unlocked;
+}
+
+UINTN unlock_volumes(struct volume *volumes, UINTN count, const struct policy *policy,
+	const struct policy_text *text, VOID *scratch)
+{
+	BOOLEAN go_on = unlock_with_tpm(volumes, count, policy, text, scratch);
+
+	if (go_on && count_unlocked(volumes, count) < count) {
+		Print(L"(Esc starts the computer without unlocking.)\n");
+		ask_for_passphrases(volumes, count, policy->tries, scratch);
+	}
+	return count_unlocked(volumes, count);
 }

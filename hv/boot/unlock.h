@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks for passphrases until every volume is unlocked, given up or the user goes on without. */
+/* TPM tokens, then passphrases, until every volume is unlocked, given up or the user goes on without. */
 #ifndef HV_BOOT_UNLOCK_H
 #define HV_BOOT_UNLOCK_H
 
+#include "hv/boot/policy_file.h"
 #include "hv/boot/volume.h"
 
 /*
  * Fills `boot.key` and `unlocked` of the volumes; returns how many are unlocked.
- * A passphrase that opened one is tried on the next before asking again. Wrong
- * ones cost a growing pause. `scratch` is LUKS2_SCRATCH_BYTES.
+ * What the TPM does not open is asked for. A passphrase that opened one is tried on
+ * the next before asking again; wrong ones cost a growing pause. `text` is what is
+ * measured of the policy. `scratch` is LUKS2_SCRATCH_BYTES.
  */
-UINTN unlock_volumes(struct volume *volumes, UINTN count, UINTN tries, VOID *scratch);
+UINTN unlock_volumes(struct volume *volumes, UINTN count, const struct policy *policy,
+	const struct policy_text *text, VOID *scratch);
 
 #endif

@@ -14,6 +14,7 @@
 #define STORAGE_VOLUME_LUKS2_H
 
 #include "keymgmt/argon2.h"
+#include "keymgmt/tpm2.h"
 #include "storage/crypt/hash.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +22,8 @@
 
 #define LUKS2_KEYSLOTS	32
 #define LUKS2_DIGESTS	8
+#define LUKS2_ALL_KEYSLOTS UINT32_MAX
+#define LUKS2_TPM2_TOKENS 8 /* that are looked at; further ones are ignored */
 #define LUKS2_MAX_KEY	64 /* bytes of a volume key or of a key-slot area's key */
 #define LUKS2_MAX_SALT	64
 #define LUKS2_MAX_NODES 4096 /* values in the JSON text */
@@ -114,6 +117,8 @@ struct luks2 {
 	struct luks2_segment segment;
 	bool has_token;
 	struct luks2_place token;
+	struct tpm2_token tpm2[LUKS2_TPM2_TOKENS]; /* in the order of the header */
+	unsigned tpm2_tokens;
 };
 
 /*
@@ -134,11 +139,13 @@ struct luks2_key {
 };
 
 /*
- * Tries the passphrase on every usable slot in order of priority. On success the
- * caller wipes `key`; on an error it is zeroes. `scratch` as above, wiped.
+ * Tries the passphrase on every usable slot of the bit mask `keyslots` in order of
+ * priority. On success the caller wipes `key`; on an error it is zeroes. `scratch`
+ * as above, wiped.
  */
-enum luks2_error luks2_unlock(struct luks2 *header, const struct luks2_source *source, const void *passphrase,
-	size_t passphrase_bytes, const struct argon2_memory *memory, void *scratch, struct luks2_key *key);
+enum luks2_error luks2_unlock(struct luks2 *header, const struct luks2_source *source, uint32_t keyslots,
+	const void *passphrase, size_t passphrase_bytes, const struct argon2_memory *memory, void *scratch,
+	struct luks2_key *key);
 
 /*
  * Reads a GUID in its text form (8-4-4-4-12 hex digits, any case) into the order of

@@ -25,8 +25,7 @@ bool luks2_number_of(const struct json_node *member, uint32_t limit, uint32_t *n
 	return *number < limit;
 }
 
-/* An array of object numbers, each in a string, as a bit mask. */
-static bool parse_set(const struct json_node *array, uint32_t limit, uint32_t *mask)
+bool luks2_parse_set(const struct json_node *array, uint32_t limit, uint32_t *mask)
 {
 	uint64_t number;
 
@@ -49,8 +48,8 @@ bool luks2_parse_hash(const struct json_node *node, enum hash_kind *hash)
 
 static const char *parse_digest(const struct json_node *object, struct luks2_digest *digest)
 {
-	if (!parse_set(json_member(object, "keyslots"), LUKS2_KEYSLOTS, &digest->keyslots) ||
-		!parse_set(json_member(object, "segments"), SEGMENTS, &digest->segments))
+	if (!luks2_parse_set(json_member(object, "keyslots"), LUKS2_KEYSLOTS, &digest->keyslots) ||
+		!luks2_parse_set(json_member(object, "segments"), SEGMENTS, &digest->segments))
 		return "a digest does not say what it covers";
 	if (!json_is(json_member(object, "type"), "pbkdf2") ||
 		!luks2_parse_hash(json_member(object, "hash"), &digest->hash))
@@ -192,6 +191,9 @@ static const char *parse_tokens(const struct json_node *object, struct luks2 *he
 			return "a token has no proper number";
 		if (json_is(json_member(member, "type"), "underseal"))
 			wrong = parse_token(member, header);
+		else if (json_is(json_member(member, "type"), "systemd-tpm2") &&
+			header->tpm2_tokens < LUKS2_TPM2_TOKENS)
+			luks2_parse_tpm2(member, &header->tpm2[header->tpm2_tokens++]);
 	}
 	return wrong;
 }

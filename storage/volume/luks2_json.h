@@ -19,6 +19,15 @@ const char *luks2_parse_keyslots(
 /* The number that names an object, "0" upwards, below `limit`. */
 bool luks2_number_of(const struct json_node *member, uint32_t limit, uint32_t *number);
 
+/* An array of object numbers below `limit` (at most 32), each in a string, as a bit mask. */
+bool luks2_parse_set(const struct json_node *array, uint32_t limit, uint32_t *mask);
+
+/* Fills a token from its object of type systemd-tpm2; what is wrong stands in token->unusable. */
+void luks2_parse_tpm2(const struct json_node *object, struct tpm2_token *token);
+
+/* Of a hexadecimal digit, either case; -1 for anything else. */
+int luks2_hex_value(char c);
+
 /* A hash by its name; false for those we do not have. */
 bool luks2_parse_hash(const struct json_node *node, enum hash_kind *hash);
 

@@ -3,10 +3,10 @@
  * Which partition a header belongs to. A partition that was grown or moved would
  * mix plaintext into ciphertext, so anything but equality refuses the volume.
  */
-#include "storage/volume/luks2.h"
+#include "storage/volume/luks2_json.h"
 #include <string.h>
 
-static int hex_value(char c)
+int luks2_hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -26,7 +26,7 @@ bool luks2_parse_guid(const char *text, size_t bytes, uint8_t guid[16])
 		if (at == 8 || at == 13 || at == 18 || at == 23)
 			if (text[at++] != '-')
 				return false;
-		int high = hex_value(text[at]), low = hex_value(text[at + 1]);
+		int high = luks2_hex_value(text[at]), low = luks2_hex_value(text[at + 1]);
 
 		if (high < 0 || low < 0)
 			return false;

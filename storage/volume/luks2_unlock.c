@@ -104,8 +104,9 @@ static enum luks2_error outweighing(enum luks2_error before, enum luks2_error no
 	return before == LUKS2_OK || before == LUKS2_WRONG_PASSPHRASE ? now : before;
 }
 
-enum luks2_error luks2_unlock(struct luks2 *header, const struct luks2_source *source, const void *passphrase,
-	size_t passphrase_bytes, const struct argon2_memory *memory, void *scratch, struct luks2_key *key)
+enum luks2_error luks2_unlock(struct luks2 *header, const struct luks2_source *source, uint32_t keyslots,
+	const void *passphrase, size_t passphrase_bytes, const struct argon2_memory *memory, void *scratch,
+	struct luks2_key *key)
 {
 	struct attempt attempt = {source, passphrase, passphrase_bytes, memory, scratch};
 	enum luks2_error result = LUKS2_OK, error;
@@ -117,7 +118,7 @@ enum luks2_error luks2_unlock(struct luks2 *header, const struct luks2_source *s
 			const struct luks2_keyslot *slot = &header->keyslot[i];
 			const struct luks2_digest *digest = digest_of(header, i);
 
-			if (!slot->present || slot->priority != priority || !digest)
+			if (!(keyslots & 1u << i) || !slot->present || slot->priority != priority || !digest)
 				continue;
 			if (slot->unusable) {
 				header->detail = slot->unusable;

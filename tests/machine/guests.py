@@ -20,13 +20,17 @@ def program(name):
 	return f"{places.BUILD}/guest/{name}.efi"
 
 
+def policy_text(name, policy=""):
+	"""The policy file that goes on to the program."""
+	return f"next=\\EFI\\guest\\{name}.efi\ndebug=1\n" + policy
+
+
 def _system(path, name, beneath, policy, options):
 	"""A disk of nothing but an ESP that starts the program."""
 	text = "".join(f"{key}={value}\n" for key, value in options.items())
 	files = {f"EFI/guest/{name}.efi": program(name), OPTIONS_ON_ESP: text.encode()}
 	if beneath:
-		next_one = f"next=\\EFI\\guest\\{name}.efi\ndebug=1\n"
-		files |= {image.FIRST_ON_ESP: places.UNDERSEAL_EFI, image.POLICY_ON_ESP: (next_one + policy).encode()}
+		files |= {image.FIRST_ON_ESP: places.UNDERSEAL_EFI, image.POLICY_ON_ESP: policy_text(name, policy).encode()}
 	else:
 		files[image.FIRST_ON_ESP] = program(name)
 	gpt.make_esp(f"{path}.esp", ESP_MIB)
@@ -37,16 +41,17 @@ def _system(path, name, beneath, policy, options):
 
 
 @contextlib.contextmanager
-def booted(name, case, *, beneath, policy="", options=None, sector_bytes=512, data=None, bus="ahci", disks=(), **machine):
+def booted(name, case, *, beneath, policy="", options=None, sector_bytes=512, data=None, bus="ahci", disks=(), typed=True,
+		**machine):
 	"""A machine on its way into the program `name`: its system disk on virtio, a protected data disk on port 0 of the
 	chipset's AHCI or, where `bus` says so, on NVMe (bare it is there too, and stays locked), the passphrase typed.
-	`data` is one that the case has made and keeps; `disks` are further ones."""
+	`data` is one that the case has made and keeps; `disks` are further ones. Not `typed`: no passphrase is asked for."""
 	label = f"{case}-{'beneath' if beneath else 'bare'}"
 	system = _system(setups.path(f"{label}-system"), name, beneath, policy, options or {})
 	own = data or setups.data_disk(f"{label}-data", DISK_MIB, sector_bytes)
 	every_disk = [Disk(system, bus="virtio", boot=True), Disk(own, bus=bus), *disks]
 	with Machine(label, every_disk, parallel=True, **machine) as started:
-		if beneath:
+		if beneath and typed:
 			setups.unlock(started)
 		yield started
 	os.unlink(system)

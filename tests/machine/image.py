@@ -129,11 +129,15 @@ def unpacked_linux():
 		return f"{folder}/kernel", f"{_quick_parts()}/initrd.img", int(size.read())
 
 
+def policy_text(policy=""):
+	"""The policy file of set_beneath()."""
+	return "next=\\" + SYSTEMD_BOOT_ON_ESP.replace("/", "\\") + "\ndebug=1\n" + policy
+
+
 def set_beneath(path, policy=""):
 	"""Puts underseal.efi in front of the disk's boot manager, and the `underseal` command where the guest finds it.
 	`policy` adds lines to the policy file."""
-	text = "next=\\" + SYSTEMD_BOOT_ON_ESP.replace("/", "\\") + "\ndebug=1\n" + policy
-	gpt.esp_put(path, {FIRST_ON_ESP: places.UNDERSEAL_EFI, POLICY_ON_ESP: text.encode(),
+	gpt.esp_put(path, {FIRST_ON_ESP: places.UNDERSEAL_EFI, POLICY_ON_ESP: policy_text(policy).encode(),
 		COMMAND_ON_ESP: places.UNDERSEAL}, gpt.entry(path, "ESP").start)
 	return path
 

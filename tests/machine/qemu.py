@@ -90,17 +90,30 @@ class Disk:
 		return f"nvme-ns,bus={name},nsid={self.namespace},ms={self.metadata_bytes}"
 
 
+def _byte_pair():
+	"""A pair of sockets for a stream of single bytes. A Unix one has room for some 278 writes whatever their size, and
+	QEMU drops what a serial port writes beyond; a TCP one joins them."""
+	with socket.create_server(("127.0.0.1", 0)) as server:
+		end = socket.create_connection(server.getsockname())
+		other, peer = server.accept()
+	assert peer == end.getsockname(), "somebody else has connected"
+	end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+	other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+	return other, end
+
+
 class Machine(Console):
 	"""Started by `with Machine(...) as machine:`; killed at the end of the block whatever happened in it."""
 
 	def __init__(self, name, disks, *, cpus=1, memory=768, cpu=CPU, firmware=FIRMWARE, reboots=False, keep_memory=False,
-			parallel=False, options=()):
+			parallel=False, tpm=None, options=()):
 		"""`memory` in MiB; `reboots` lets the guest reset instead of ending QEMU; with `keep_memory` a power-off
-		leaves the machine stopped, for its memory to be read. Its CPUs take turns, unless `parallel`: QEMU 7.2 loses
+		leaves the machine stopped, for its memory to be read; `tpm` is a tpm.Tpm. Its CPUs take turns, unless `parallel`: QEMU 7.2 loses
 		bits of the first CPU's state when another restores its FPU at the same moment, and systems do that all the
 		time (docs/caveats.md)."""
 		super().__init__(name)
 		self.cpus, self.memory = cpus, memory
+		self._tpm, self._tpm_process = tpm, None
 		self.threads = "multi" if parallel else "single"
 		self._command = self._describe(disks, cpu, firmware, reboots, keep_memory) + list(options)
 
@@ -134,19 +147,20 @@ class Machine(Console):
 
 	def __enter__(self):
 		# Socket pairs instead of paths: nothing to connect to, nothing to clean up, no limit on a path's length.
-		serial, serial_end = socket.socketpair()
+		serial, serial_end = _byte_pair()
 		self._monitor, monitor_end = socket.socketpair()
 		self._command += [
 			"-chardev", f"socket,id=com1,fd={serial_end.fileno()}", "-serial", "chardev:com1",
 			"-chardev", f"socket,id=qmp,fd={monitor_end.fileno()}", "-mon", "chardev=qmp,mode=control"]
+		ends = [serial_end, monitor_end] + self._start_tpm()
 		with open(f"{self.directory}/command", "w", encoding="utf-8") as command:
 			command.write(" ".join(self._command) + "\n")
 		self.started_at = time.monotonic()
 		with open(f"{self.directory}/qemu.log", "wb") as log:
 			process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-				pass_fds=(serial_end.fileno(), monitor_end.fileno()))
-		serial_end.close()
-		monitor_end.close()
+				pass_fds=[end.fileno() for end in ends])
+		for end in ends:
+			end.close()
 		self._monitor_lines = self._monitor.makefile("r", encoding="utf-8")
 		self._monitor.settimeout(20 * PATIENCE)
 		self._begin(process, serial)
@@ -159,9 +173,32 @@ class Machine(Console):
 				raise MachineError(f"{self.name}: QEMU did not start: {log.read()}") from problem
 		return self
 
+	def _start_tpm(self):
+		"""The emulator's end of the TPM's socket, in a list; none without a TPM."""
+		if not self._tpm:
+			return []
+		control, end = socket.socketpair()
+		self._tpm_process = self._tpm.beside(control)
+		control.close()
+		self._command += ["-chardev", f"socket,id=tpm,fd={end.fileno()}", "-tpmdev", "emulator,id=tpm0,chardev=tpm",
+			"-device", "tpm-tis,tpmdev=tpm0"]
+		return [end]
+
+	def break_tpm(self):
+		"""From now on the TPM answers nothing but errors."""
+		self._tpm_process.kill()
+		self._tpm_process.wait()
+
 	def kill(self):
 		super().kill()
 		self._monitor.close()
+		if self._tpm_process:
+			# It ends with the connection; one that does not is ours to end.
+			try:
+				self._tpm_process.wait(5)
+			except subprocess.TimeoutExpired:
+				self._tpm_process.kill()
+				self._tpm_process.wait()
 
 	def wait_end(self, seconds=10):
 		"""Waits for QEMU to end by itself, as it does at a power-off."""

@@ -12,6 +12,10 @@ import places
 
 PROGRAMS = ["/usr/bin/fio", "/usr/bin/openssl", "/usr/bin/efivar", "/usr/sbin/sgdisk"]
 SOURCES = ("probe", "kexec")  # of guest/NAME.c
+# Of guest/NAME.c with the product's freestanding parts.
+SOURCES_WITH_PRODUCT = ("unseal",)
+PRODUCT = (f"{places.BUILD}/tool/installer/port.o", f"{places.BUILD}/tool/libstorage.a",
+	"/usr/lib/x86_64-linux-gnu/libargon2.a", "/usr/lib/x86_64-linux-gnu/libcrypto.a")
 IMAGE = f"{places.IMAGES}/tools.ext4"
 
 
@@ -24,10 +28,11 @@ def _newest(paths):
 	return max(os.stat(path).st_mtime for path in paths)
 
 
-def _built(name):
+def _built(name, parts=()):
 	source, program = f"{places.GUEST}/{name}.c", f"{places.IMAGES}/{name}"
-	if not os.path.exists(program) or os.stat(program).st_mtime < os.stat(source).st_mtime:
-		subprocess.run(["gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-o", program, source], check=True)
+	if not os.path.exists(program) or os.stat(program).st_mtime < _newest([source, *parts]):
+		subprocess.run(["gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", f"-I{places.TREE}", "-o", program,
+			source, *parts], check=True)
 	return program
 
 
@@ -40,7 +45,8 @@ def tools():
 
 
 def _make():
-	programs = PROGRAMS + [_built(name) for name in SOURCES] + ([places.UNDERSEAL] if os.path.exists(places.UNDERSEAL) else [])
+	programs = PROGRAMS + [_built(name) for name in SOURCES]
+	programs += [_built(name, PRODUCT) for name in SOURCES_WITH_PRODUCT] + ([places.UNDERSEAL] if os.path.exists(places.UNDERSEAL) else [])
 	scripts = [f"{places.GUEST}/{name}" for name in ("mark.sh",)]
 	if os.path.exists(IMAGE) and os.stat(IMAGE).st_mtime > _newest(programs + scripts + [__file__]):
 		return IMAGE

@@ -174,7 +174,8 @@ static enum luks2_error unlock(
 {
 	struct luks2_source source = source_of(image);
 
-	return luks2_unlock(header, &source, passphrase, strlen(passphrase), &memory, scratch, key);
+	return luks2_unlock(
+		header, &source, LUKS2_ALL_KEYSLOTS, passphrase, strlen(passphrase), &memory, scratch, key);
 }
 
 static void expect_patched(const char *name, const char *from, const char *to, enum luks2_error expected)
@@ -265,16 +266,17 @@ static void argon2id_opens(void **state)
 	load(&image, "argon2id");
 	source = source_of(&image);
 	assert_int_equal(read_header(&header, &image), LUKS2_OK);
-	assert_int_equal(
-		luks2_unlock(&header, &source, PASSPHRASE, strlen(PASSPHRASE), &no_memory, scratch, &key),
+	assert_int_equal(luks2_unlock(&header, &source, LUKS2_ALL_KEYSLOTS, PASSPHRASE, strlen(PASSPHRASE),
+				 &no_memory, scratch, &key),
 		LUKS2_NO_MEMORY);
 	assert_true(is_zero(&key, sizeof(key)));
 	free(image.data);
 }
 
-/* Several slots: whichever fits opens; an ignored one does not; one that cannot be tried says so. */
+/* Several slots: whichever fits opens; an ignored one does not, nor one that was not asked for. */
 static void several_slots(void **state)
 {
+	struct luks2_source source;
 	struct luks2_key key;
 	struct luks2 header;
 	struct image image;
@@ -295,6 +297,10 @@ static void several_slots(void **state)
 	header.keyslot[2].priority = 2;
 	assert_int_equal(unlock(&header, &image, "third", &key), LUKS2_OK);
 	assert_int_equal(key.keyslot, 2);
+	source = source_of(&image);
+	for (uint32_t slot = 0; slot < 4; slot++)
+		assert_int_equal(luks2_unlock(&header, &source, 1u << slot, "second", 6, &memory, scratch, &key),
+			slot == 1 ? LUKS2_OK : slot == 3 ? LUKS2_UNSUPPORTED : LUKS2_WRONG_PASSPHRASE);
 	free(image.data);
 }
 

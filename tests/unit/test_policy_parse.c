@@ -45,6 +45,7 @@ static void assert_defaults(void)
 	assert_int_equal(policy.icr, BOOT_ICR_KEEP);
 	assert_false(policy.debug);
 	assert_int_equal(policy.tries, 3);
+	assert_false(policy.allow_weak_tokens);
 }
 
 static void empty_means_defaults(void **state)
@@ -71,6 +72,10 @@ static void every_key_is_read(void **state)
 	assert_int_equal(parse("icr=keep\ndebug=0\ntries=1"), 0);
 	assert_int_equal(policy.icr, BOOT_ICR_KEEP);
 	assert_int_equal(policy.tries, 1);
+	assert_int_equal(parse("allow_weak_tokens=1"), 0);
+	assert_true(policy.allow_weak_tokens);
+	assert_int_equal(parse("allow_weak_tokens=0"), 0);
+	assert_false(policy.allow_weak_tokens);
 }
 
 static void slips_cost_their_line_only(void **state)
@@ -80,7 +85,8 @@ static void slips_cost_their_line_only(void **state)
 		"tries=1.5", "tries=ten", "=", "=1", "unknown=1", "next", "next=", "next=EFI\\x.efi",
 		"next=/EFI/x.efi", "next=\\x.exe", "next=\\.efi", "next=\\a\\\\b.efi", "next=\\..\\b.efi",
 		"next=\\a?.efi", "next=\\a:b.efi", "next=\"\\a b.efi\"", "next=\\a\tb.efi",
-		"next=\\\xc3\xa9.efi", "\xef\xbb\xbftries=1", "icr=fast # why"};
+		"next=\\\xc3\xa9.efi", "\xef\xbb\xbftries=1", "icr=fast # why", "allow_weak_tokens=yes",
+		"allow_weak_tokens=", "allow_weak_tokens=11", "allow_weak_token=1"};
 	char text[200];
 
 	(void)state;

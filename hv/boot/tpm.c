@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/boot/tpm.h"
+#include <efilib.h>
+
+#define PAUSE_MICROSECONDS 10000
+
+static EFI_GUID tcg2_guid = TCG2_PROTOCOL_GUID;
+
+/* The firmware does not tell how much it wrote: the answer's own header does. */
+static int submit(
+	void *context, const uint8_t *command, size_t command_bytes, uint8_t *response, size_t *response_bytes)
+{
+	struct tcg2 *tcg2 = context;
+	EFI_STATUS status = tcg2->submit_command(
+		tcg2, (UINT32)command_bytes, (UINT8 *)command, (UINT32)*response_bytes, response);
+
+	return EFI_ERROR(status) ? -1 : 0;
+}
+
+static void wait_a_little(void *context)
+{
+	(void)context;
+	BS->Stall(PAUSE_MICROSECONDS);
+}
+
+struct tpm *tpm_find(void)
+{
+	static struct tpm tpm;
+	struct tcg2_capability capability = {.size = sizeof(capability)};
+	struct tcg2 *tcg2;
+
+	if (tpm.tcg2)
+		return &tpm;
+	if (EFI_ERROR(BS->LocateProtocol(&tcg2_guid, NULL, (VOID **)&tcg2)) ||
+		EFI_ERROR(tcg2->get_capability(tcg2, &capability)) || !capability.tpm_present)
+		return NULL;
+	tpm.tcg2 = tcg2;
+	tpm.active_banks = capability.active_banks;
+	tpm.tpm2.submit = submit;
+	tpm.tpm2.pause = wait_a_little;
+	tpm.tpm2.context = tcg2;
+	/* More than this is refused as a wrong parameter. */
+	tpm.tpm2.max_response = capability.max_response_bytes;
+	return &tpm;
+}
+
+BOOLEAN tpm_measures(const struct tpm *tpm, enum tpm2_bank bank)
+{
+	switch (bank) {
+	case TPM2_SHA1:
+		return !!(tpm->active_banks & TCG2_BANK_SHA1);
+	case TPM2_SHA256:
+		return !!(tpm->active_banks & TCG2_BANK_SHA256);
+	case TPM2_SHA384:
+		return !!(tpm->active_banks & TCG2_BANK_SHA384);
+	case TPM2_SHA512:
+		return !!(tpm->active_banks & TCG2_BANK_SHA512);
+	}
+	return FALSE;
+}

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A TPM 2.0 emulated by swtpm: manufactured for a test, used by stock tools on this machine to seal, then by a guest.
+Its sockets lie where nobody else connects, and every process of it ends by itself or by its own handle."""
+import contextlib
+import hashlib
+import json
+import os
+import re
+import struct
+import subprocess
+import tempfile
+import time
+import uuid
+
+import gpt
+import places
+
+# What OVMF without Secure Boot measures into PCR 7 (TCG PC Client Platform Firmware Profile, 3.3.4.8): its variables,
+# then a separator.
+_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+_IMAGES = "d719b2cb-3d3a-4596-a3bc-dad00e67656f"
+_VARIABLES = ((_GLOBAL, "SecureBoot", b"\0"), (_GLOBAL, "PK", b""), (_GLOBAL, "KEK", b""), (_IMAGES, "db", b""),
+	(_IMAGES, "dbx", b""))
+
+
+def _variable(guid, name, data):
+	"""UEFI_VARIABLE_DATA"""
+	return uuid.UUID(guid).bytes_le + struct.pack("<QQ", len(name), len(data)) + name.encode("utf-16-le") + data
+
+
+def _digests(policy):
+	"""(PCR, SHA-256) of each event a machine has measured when our program tries tokens."""
+	for variable in _VARIABLES:
+		yield 7, hashlib.sha256(_variable(*variable)).hexdigest()
+	yield 7, hashlib.sha256(bytes(4)).hexdigest()
+	yield 12, hashlib.sha256(policy).hexdigest()
+
+
+class Tpm:
+	"""`with Tpm(name) as tpm:`; its state is gone at the end."""
+
+	def __init__(self, name):
+		self._state = f"{places.IMAGES}/{name}-tpm"
+
+	def __enter__(self):
+		places.fresh(self._state)
+		subprocess.run(["swtpm_setup", "--tpm2", "--tpmstate", self._state, "--pcr-banks", "sha256", "--overwrite"],
+			check=True, capture_output=True)
+		return self
+
+	def __exit__(self, *_):
+		places.fresh(self._state)
+		os.rmdir(self._state)
+
+	def _command(self, *words):
+		return ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self._state}", *words]
+
+	def beside(self, control):
+		"""Starts it for an emulator that holds the other end of the socket `control`; it ends with the connection."""
+		with open(f"{self._state}/log", "ab") as log:
+			return subprocess.Popen(self._command("--ctrl", f"type=unixio,clientfd={control.fileno()}", "--terminate"),
+				pass_fds=(control.fileno(),), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+	@contextlib.contextmanager
+	def _here(self, policy):
+		"""Powered on at this machine, its PCRs as in a machine with that policy file; gives the tools' name for it."""
+		with tempfile.TemporaryDirectory() as folder:
+			path = f"{folder}/tpm"
+			with subprocess.Popen(self._command("--server", f"type=unixio,path={path}", "--ctrl",
+					f"type=unixio,path={path}.ctrl", "--flags", "not-need-init,startup-clear"),
+					stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+				try:
+					_wait_for(path)
+					name = f"swtpm:path={path}"
+					for pcr, digest in _digests(policy):
+						_tool("tpm2_pcrextend", "-T", name, f"{pcr}:sha256={digest}")
+					yield name
+					# Without it the TPM counts a failed authorisation: it cannot know that there was none.
+					_tool("tpm2_shutdown", "-T", name, "--clear")
+				finally:
+					process.terminate()
+
+	def enrol(self, image, passphrase, pcrs, policy=b"", pin=None):
+		"""Adds a token for these PCRs to the header of the image's only volume with systemd-cryptenroll; the policy file
+		is what the machine will start with."""
+		with _header(image) as path, self._here(policy) as name:
+			_tool("systemd-cryptenroll", f"--tpm2-device={name}", f"--tpm2-pcrs={'+'.join(map(str, pcrs))}",
+				f"--tpm2-with-pin={'yes' if pin else 'no'}", path,
+				env={**os.environ, "PASSWORD": passphrase, "NEWPIN": pin or ""})
+	def secret(self, image, number, policy):
+		"""What the token seals, in a machine with that policy file before its window is closed."""
+		with _header(image) as path, self._here(policy) as name:
+			told = _tool(f"{places.IMAGES}/unseal", name.removeprefix("swtpm:path="), path).decode()
+		return bytes.fromhex(re.search(rf"^token {number}: unsealed (.*)$", told, re.MULTILINE).group(1))
+
+
+@contextlib.contextmanager
+def _header(image):
+	"""The header partition of the image's only volume as a file; what is changed in it is written back."""
+	entry = gpt.header_entry(image)
+	with tempfile.TemporaryDirectory() as folder:
+		path = f"{folder}/header"
+		with open(path, "wb") as out:
+			out.write(gpt.read(image, entry.start, entry.bytes))
+		yield path
+		with open(path, "rb") as changed:
+			gpt.write(image, entry.start, changed.read())
+
+
+def change_token(image, number, **fields):
+	"""Replaces fields of a token's JSON with stock cryptsetup; `_` stands for the `-` in their names."""
+	with _header(image) as path:
+		token = json.loads(_tool("cryptsetup", "token", "export", f"--token-id={number}", path))
+		token |= {name.replace("_", "-"): value for name, value in fields.items()}
+		_tool("cryptsetup", "token", "import", f"--token-id={number}", "--token-replace", path,
+			input=json.dumps(token).encode())
+
+
+def digests_of(log, pcr):
+	"""The SHA-256 digests that a firmware's event log has for a PCR, in order (TCG PC Client Platform Firmware Profile,
+	10.2: an event of the old form, then events with a digest for each bank)."""
+	sizes, found = {4: 20, 0xb: 32, 0xc: 48, 0xd: 64}, []
+	at = 32 + struct.unpack_from("<I", log, 28)[0]
+	while at < len(log):
+		index, _, count = struct.unpack_from("<III", log, at)
+		at += 12
+		for _ in range(count):
+			algorithm, = struct.unpack_from("<H", log, at)
+			if index == pcr and algorithm == 0xb:
+				found.append(log[at + 2:at + 34])
+			at += 2 + sizes[algorithm]
+		at += 4 + struct.unpack_from("<I", log, at)[0]
+	return found
+
+
+def replay(digests):
+	"""What a PCR holds after them."""
+	value = bytes(32)
+	for digest in digests:
+		value = hashlib.sha256(value + digest).digest()
+	return value
+
+
+def _tool(*words, **kwargs):
+	done = subprocess.run(words, check=False, capture_output=True, **kwargs)
+	if done.returncode:
+		raise RuntimeError(f"{words[0]} ended with status {done.returncode}: {done.stderr.decode().strip()}")
+	return done.stdout
+
+
+def _wait_for(path):
+	"""Until somebody listens there."""
+	for _ in range(500):
+		if os.path.exists(path) and os.path.exists(f"{path}.ctrl"):
+			return
+		time.sleep(0.02)
+	raise RuntimeError("swtpm does not listen")

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tokens of type systemd-tpm2: those that systemd-cryptenroll wrote, and every slip in one. */
+#include "keymgmt/base64.h"
+#include "tests/unit/tpm2_replay.h"
+
+static void recorded_tokens(void **state)
+{
+	struct tpm2_token token = replay_token(&recorded_ecc);
+
+	(void)state;
+	assert_null(token.unusable);
+	assert_int_equal(token.keyslots, 1u << 1);
+	assert_int_equal(token.pcrs, 1u << 7);
+	assert_int_equal(token.bank, TPM2_SHA256);
+	assert_int_equal(token.primary, TPM2_PRIMARY_ECC);
+	assert_false(token.pin);
+	token = replay_token(&recorded_ecc_pin);
+	assert_null(token.unusable);
+	assert_int_equal(token.keyslots, 1u << 2);
+	assert_int_equal(token.pcrs, 1u << 7 | 1u << 12);
+	assert_true(token.pin);
+	token = replay_token(&recorded_rsa);
+	assert_null(token.unusable);
+	assert_int_equal(token.primary, TPM2_PRIMARY_RSA);
+}
+
+/* The recorded token with `from` replaced by `to`. */
+static struct tpm2_token changed(const char *from, const char *to)
+{
+	struct recording recording = {0};
+	const char *at = strstr(recorded_ecc.token, from);
+	struct tpm2_token token;
+	char *text;
+
+	assert_non_null(at);
+	assert_int_not_equal(asprintf(&text, "%.*s%s%s", (int)(at - recorded_ecc.token), recorded_ecc.token, to,
+				     at + strlen(from)), -1);
+	recording.token = text;
+	token = replay_token(&recording);
+	free(text);
+	return token;
+}
+
+static void older_and_other_forms(void **state)
+{
+	static const struct {
+		const char *name;
+		enum tpm2_bank bank;
+	} banks[] = {{"sha1", TPM2_SHA1}, {"sha384", TPM2_SHA384}, {"sha512", TPM2_SHA512}};
+	struct tpm2_token token = changed("\"tpm2-pcr-bank\":\"sha256\",", "");
+
+	(void)state;
+	assert_null(token.unusable);
+	assert_int_equal(token.bank, TPM2_SHA256);
+	for (unsigned i = 0; i < 3; i++) {
+		char bank[40];
+
+		snprintf(bank, sizeof(bank), "-bank\":\"%s\"", banks[i].name);
+		token = changed("-bank\":\"sha256\"", bank);
+		assert_null(token.unusable);
+		assert_int_equal(token.bank, banks[i].bank);
+	}
+	token = changed("\"tpm2-primary-alg\":\"ecc\",", "");
+	assert_null(token.unusable);
+	assert_int_equal(token.primary, TPM2_PRIMARY_ECC);
+	token = changed(",\"tpm2-pin\":false", "");
+	assert_null(token.unusable);
+	assert_false(token.pin);
+	token = changed("[7]", "[]");
+	assert_null(token.unusable);
+	assert_int_equal(token.pcrs, 0);
+	token = changed("[7]", "[0,23,7]");
+	assert_null(token.unusable);
+	assert_int_equal(token.pcrs, 1u << 0 | 1u << 7 | 1u << 23);
+	token = changed("8b5682d8", "8B5682D8");
+	assert_null(token.unusable);
+}
+
+static void slips_make_it_unusable(void **state)
+{
+	static const struct {
+		const char *from, *to, *says;
+	} slips[] = {
+		{"[\"1\"]", "[]", "key slot"},
+		{"[\"1\"]", "[1]", "key slot"},
+		{"[\"1\"]", "[\"32\"]", "key slot"},
+		{"[\"1\"]", "\"1\"", "key slot"},
+		{"[\"1\"]", "[\"1\",\"1\"]", "key slot"},
+		{"[7]", "[24]", "PCRs"},
+		{"[7]", "[7,7]", "PCRs"},
+		{"[7]", "[\"7\"]", "PCRs"},
+		{"[7]", "[-1]", "PCRs"},
+		{"[7]", "7", "PCRs"},
+		{"\"tpm2-pcrs\":[7],", "", "PCRs"},
+		{"-bank\":\"sha256\"", "-bank\":\"sm3\"", "bank"},
+		{"-bank\":\"sha256\"", "-bank\":7", "bank"},
+		{"alg\":\"ecc\"", "alg\":\"dsa\"", "primary key"},
+		{"alg\":\"ecc\"", "alg\":null", "primary key"},
+		{"pin\":false", "pin\":\"false\"", "PIN"},
+		{"8b5682d8", "8b5682d", "policy hash"},
+		{"8b5682d8", "8b5682d8ff", "policy hash"},
+		{"8b5682d8", "8b5682dg", "policy hash"},
+		{"8b5682d8", "8b5682d9", "not that of its sealed key"},
+		{"\"AJ4AIFSs", "\"AJ8AIFSs", "incomplete"},
+		{"\"AJ4AIFSs", "\"AJ0AIFSs", "incomplete"},
+		{"\"AJ4AIFSs", "\"AAAAIFSs", "incomplete"},
+		{"\"AJ4AIFSs", "\"AJ4AIFS!", "sealed key cannot be used"},
+		{"HpKfp7+\"", "HpKfp7\"", "sealed key cannot be used"},
+		{"HpKfp7+\"", "HpKfp7+AAAA\"", "incomplete"},
+		{"OAAgACwAAABIA", "OAAEACwAAABIA", "kind that is not known"},
+		{"OAAgACwAAABIA", "OAAgADAAAABIA", "kind that is not known"},
+		{"\"tpm2-pin\"", "\"tpm2_pubkey\":\"x\",\"tpm2-pin\"", "signed measurements"},
+		{"\"tpm2-pin\"", "\"tpm2_srk\":\"x\",\"tpm2-pin\"", "newer systemd"},
+		{"\"tpm2-pin\"", "\"tpm2_salt\":\"x\",\"tpm2-pin\"", "newer systemd"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(slips) / sizeof(slips[0]); i++) {
+		struct tpm2_token token = changed(slips[i].from, slips[i].to);
+
+		if (!token.unusable || !strstr(token.unusable, slips[i].says))
+			fail_msg("%s for %s: %s", slips[i].to, slips[i].from, token.unusable ? token.unusable : "taken");
+	}
+}
+
+/* A blob larger than the room for it. */
+static void large_blob(void **state)
+{
+	char text[3000] = "\"";
+	struct tpm2_token token;
+
+	(void)state;
+	memset(text + 1, 'A', 2000);
+	token = changed("\"tpm2-blob\":\"", "\"tpm2-blob\":\"AAAA");
+	assert_non_null(token.unusable);
+	memcpy(text, "\"tpm2-blob\":\"", 13);
+	memset(text + 13, 'A', 4 * (TPM2_MAX_BLOB / 3));
+	token = changed("\"tpm2-blob\":\"", text);
+	assert_string_equal(token.unusable, "its sealed key cannot be used");
+}
+
+static void base64_vectors(void **state)
+{
+	static const char *const vectors[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
+		{"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xbf", "+/+/"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+		size_t bytes = strlen(vectors[i][0]), characters = strlen(vectors[i][1]);
+		uint8_t *text = malloc(characters ? characters : 1);
+
+		assert_int_equal(BASE64_BYTES(bytes), characters);
+		assert_int_equal(base64_encode((const uint8_t *)vectors[i][0], bytes, text), characters);
+		assert_memory_equal(text, vectors[i][1], characters);
+		free(text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(recorded_tokens),
+		cmocka_unit_test(older_and_other_forms),
+		cmocka_unit_test(slips_make_it_unusable),
+		cmocka_unit_test(large_blob),
+		cmocka_unit_test(base64_vectors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
