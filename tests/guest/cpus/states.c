@@ -98,7 +98,7 @@ void states_begin(void)
 {
 	hba = ahci_registers();
 	if (!hba)
-		guest_fail("no HBA");
+		hba = take_memory(4096, 4096);
 }
 
 void state_enter(struct cpu *cpu, enum state state)

@@ -25,7 +25,7 @@ extern const char *const state_names[STATES];
 /* Steps that the CPU has made; stands still in the first states but STATE_RUNS. */
 extern volatile uint64_t progress[MACHINE_MAX_CPUS];
 
-/* Before the first: finds the device. */
+/* Before the first: finds the device; where there is none, memory stands for it. */
 void states_begin(void);
 /* Brings a CPU that has no work into the state, or on the way to it: the CPU ends in it only by INIT. */
 void state_enter(struct cpu *cpu, enum state state);

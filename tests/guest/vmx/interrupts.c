@@ -6,9 +6,14 @@
 #define VECTOR             0x62
 #define INTERRUPTION_VALID (1ull << 31)
 
+static bool has(uint32_t first, unsigned vector)
+{
+	return lapic_read(first + vector / 32 * 16) >> vector % 32 & 1;
+}
+
 static bool waits(uint32_t first)
 {
-	return lapic_read(first + (VECTOR / 32) * 16) >> (VECTOR % 32) & 1;
+	return has(first, VECTOR);
 }
 
 static bool take(struct trap_frame *frame)
@@ -74,4 +79,13 @@ void theme_interrupts(void)
 		one("window, STI", trial);
 	}
 	vmx_off();
+}
+
+void theme_spurious(void)
+{
+	trap_handlers[VECTOR_SPURIOUS] = take;
+	lapic_send(this_cpu()->apic_id, ICR_ASSERT | VECTOR_SPURIOUS);
+	__asm__ volatile("sti; nop; nop; cli");
+	print("the vector for spurious interrupts, EOI = %lu taken, ISR %u\n", this_cpu()->count[VECTOR_SPURIOUS],
+		has(LAPIC_ISR, VECTOR_SPURIOUS));
 }

@@ -8,5 +8,6 @@ void guest_main(void)
 	cpus_start();
 	theme_interrupts();
 	theme_starts();
+	theme_spurious();
 	guest_end(true);
 }

@@ -39,5 +39,7 @@ static inline void vmx_leave(void)
 /* One a file. */
 void theme_interrupts(void);
 void theme_starts(void);
+/* Last: it may leave a local APIC that lets no more interrupts through. In interrupts.c. */
+void theme_spurious(void);
 
 #endif

@@ -12,6 +12,7 @@ import places
 import setups
 import stock
 from case import case
+from cases.cpus import STATES
 
 # Those that end on the bare machine; docs/conformance.md says what the others run into.
 THEMES = "cpuid,debug,exceptions,strings,clock,paging,fpu,halt,system,code,interrupts,startup,tasks"
@@ -56,6 +57,15 @@ def intel_rules():
 	wrong = [f"{trial} = {end}" for trial, end in facts.items() if not any(f"| {trial} | {end} |" in row for row in rows)]
 	assert not wrong, "not what docs/bochs.md says:\n" + "\n".join(wrong)
 	assert len(facts) == len(rows), f"{len(rows)} rows for {len(facts)} trials"
+
+
+@case("an Intel CPU that gets INIT at random moments is started again and is beneath", cost=3)
+def intel_cpus():
+	facts = guests.facts(guests.run_on_intel("cpus", "intel-cpus", beneath=True, memory=512, cpus=2, ips=bochs.TALKATIVE_IPS,
+		options={"seconds": 8}))
+	few = [state for state in STATES if int(facts[state]) < 3]
+	assert not few, f"too few rounds: {facts}"
+	assert facts["line"] == "does nothing", facts
 
 
 def _refused(model, words):
