@@ -34,7 +34,7 @@ static void enter(void *both)
 	vmx_off();
 }
 
-/* The same, but in root operation until it is told to go on. */
+/* The same with one entry, and in root operation until it is told to go on. */
 static void linger(void *both)
 {
 	vmx_on();
