@@ -248,7 +248,7 @@ static void order(const char *name, void (*state)(void *), const char *steps)
 	if (online)
 		wait_us(SETTLE_US);
 	else
-		WAIT_UNTIL(beats != before, REST_US);
+		WAIT_UNTIL(beats != before, state == beat || state == beat_open ? WAIT_US : REST_US);
 	fact("order %s %s = %s, %s, %lu of 63", name, steps, online ? "online" : "not online",
 		beats != before ? "beats" : "rests", cpu->count[0x63]);
 	cpu->count[0x63] = 0;
