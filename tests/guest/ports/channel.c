@@ -98,6 +98,7 @@ void soft_reset(const struct channel *c)
 	wait_us(10);
 	port_out(c->control, 1, 2);
 	wait_us(2000);
+	settle(c, false);
 }
 
 uint8_t pio(const struct channel *c, uint8_t opcode, uint64_t lba, uint32_t count, void *data, uint32_t block)
