@@ -208,22 +208,30 @@ static bool may_call(struct vcpu *vcpu)
 	return !(cpu.cr4 & CR4_CET);
 }
 
+/* To the next access, and that. False where the way ends before: plain instructions change nothing of what permits them. */
+static bool reach_port(struct run *run, struct insn_cpu *cpu)
+{
+	for (unsigned steps = 0; steps < PORT_STEPS; steps++) {
+		if (access_port(run, cpu))
+			return true;
+		if (!step(run, cpu))
+			return false;
+	}
+	return false;
+}
+
 void run_ahead_at_ports(struct vcpu *vcpu, const struct ioport_hook *hook)
 {
 	struct run run = {.vcpu = vcpu};
 	struct insn_cpu cpu;
-	unsigned steps = 0;
 
 	if (!hook || !hook->several)
 		return;
 	backend->insn_cpu(vcpu, &cpu);
 	if (!may_call(vcpu))
 		return;
-	while (steps++ < PORT_STEPS && run.reached < PORT_ACCESSES && permitted(vcpu, &cpu))
-		if (access_port(&run, &cpu))
-			steps = 0;
-		else if (!step(&run, &cpu))
-			break;
+	while (run.reached < PORT_ACCESSES && permitted(vcpu, &cpu) && reach_port(&run, &cpu))
+		;
 	commit(vcpu, &cpu);
 	vcpu->counter_extra[EXTRA_RUN_AHEAD] += run.reached;
 	vcpu->counter_extra[EXTRA_RUN_AHEAD_MISSED] += !run.reached;
