@@ -12,6 +12,8 @@ static const char help_text[] =
 	"                                encrypt a partition in place, or go on where it stopped\n"
 	"  underseal status TARGET [--json]\n"
 	"                                what is protected on a disk or in an image file\n"
+	"  underseal list TARGET [--partition N] [--json]\n"
+	"                                the key slots and tokens of a protected partition\n"
 	"  underseal status [--json]     the hypervisor beneath this system, and its volumes\n"
 	"  underseal stat [--json]       its exits, by reason and processor\n"
 	"  underseal log [--previous] [--json]\n"
@@ -52,6 +54,7 @@ static const struct {
 	int (*run)(int count, char **words);
 } commands[] = {
 	{"protect",   command_protect},
+	{"list",	   command_list	   },
 	{"status",	   command_status },
 	{"stat",	 command_stat   },
 	{"log",	command_log	   },
