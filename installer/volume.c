@@ -111,6 +111,16 @@ int volume_open_image(struct volume *v, const struct target *image, uint64_t byt
 	return read_header(v);
 }
 
+int volume_check_place(const struct volume *v, const struct gpt *gpt)
+{
+	if (v->state.has_token && state_token_matches(&v->state.token, gpt, &v->data))
+		return EXITS_OK;
+	log_error("the header in partition %u was not made for partition %u as it is now: "
+		  "it was moved or resized, or the header was copied",
+		v->header.number, v->data.number);
+	return EXITS_REFUSED;
+}
+
 void volume_close(struct volume *v)
 {
 	state_free(&v->state);
