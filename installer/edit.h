@@ -14,6 +14,7 @@ struct secrets;
 struct edit {
 	struct target target;
 	struct gpt *gpt;
+	struct gpt_partition data, header;
 	struct volume volume;
 	int claimed[2]; /* descriptors that keep others away from both partitions */
 	int image;	/* the header partition in memory */

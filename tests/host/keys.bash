@@ -14,7 +14,7 @@ header_in() { dd if=header of=disk bs=1M seek=$header_at conv=notrunc status=non
 # opens KEY-FILE [SLOT]: whether stock cryptsetup opens the disk's header with it.
 opens() {
 	header_out
-	cryptsetup -q open --test-passphrase --key-file "$1" ${2:+--key-slot "$2"} --header header /dev/null 2>/dev/null
+	cryptsetup -q open --test-passphrase --key-file "$1" ${2:+--key-slot "$2"} header 2>/dev/null
 }
 
 # keys EXPRESSION VALUE: a Python expression over the report `r` of list, its slots `s` and tokens `t`, by number.
