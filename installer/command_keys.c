@@ -4,6 +4,7 @@
 #include "installer/keys.h"
 #include "installer/option.h"
 #include "storage/port.h"
+#include "storage/volume/luks2.h"
 #include <getopt.h>
 
 static const struct option list_options[] = {
@@ -29,7 +30,7 @@ int command_list(int count, char **words)
 	return keys_list(words[optind], partition, json);
 }
 
-enum enroll_option {
+enum keys_option {
 	OPTION_PASSPHRASE = 256,
 	OPTION_RECOVERY_KEY,
 	OPTION_PARTITION,
@@ -37,6 +38,7 @@ enum enroll_option {
 	OPTION_NEW_PASSPHRASE_FILE,
 	OPTION_PBKDF_MEMORY,
 	OPTION_ITER_TIME,
+	OPTION_FORCE,
 };
 
 static const struct option enroll_options[] = {
@@ -48,6 +50,13 @@ static const struct option enroll_options[] = {
 	{"pbkdf-memory",	 required_argument, NULL, OPTION_PBKDF_MEMORY	     },
 	{"iter-time",	      required_argument, NULL, OPTION_ITER_TIME	  },
 	{NULL,		       0,		  NULL, 0			 },
+};
+
+static const struct option remove_options[] = {
+	{"partition",       required_argument, NULL, OPTION_PARTITION      },
+	{"passphrase-file", required_argument, NULL, OPTION_PASSPHRASE_FILE},
+	{"force",	  no_argument,       NULL, OPTION_FORCE	  },
+	{NULL,	       0,		  NULL, 0			   },
 };
 
 /* Only one kind of key can be made at a time. */
@@ -80,6 +89,9 @@ static int take(struct keys_options *o, int option)
 		return option_number("pbkdf-memory", optarg, 32, 256 << 10, &o->cost.kib);
 	case OPTION_ITER_TIME:
 		return option_number("iter-time", optarg, 1, 60000, &o->cost.ms);
+	case OPTION_FORCE:
+		o->force = 1;
+		return 0;
 	}
 	return -1;
 }
@@ -110,4 +122,24 @@ int command_enroll(int count, char **words)
 		return keys_enroll(&o);
 	}
 	return EXITS_USAGE;
+}
+
+int command_remove(int count, char **words)
+{
+	struct keys_options o = {0};
+	int option;
+
+	while ((option = getopt_long(count, words, "", remove_options, NULL)) >= 0)
+		if (take(&o, option))
+			return EXITS_USAGE;
+	if (optind + 2 != count) {
+		log_error("remove takes a TARGET, which is a disk or an image file, and the number of a key slot");
+		return EXITS_USAGE;
+	}
+	o.target = words[optind];
+	if (number_read(words[optind + 1], 0, LUKS2_KEYSLOTS - 1, &o.slot)) {
+		log_error("a key slot has a number from 0 to %d, not \"%s\"", LUKS2_KEYSLOTS - 1, words[optind + 1]);
+		return EXITS_USAGE;
+	}
+	return keys_remove(&o);
 }

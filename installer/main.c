@@ -16,6 +16,8 @@ static const char help_text[] =
 	"                                the key slots and tokens of a protected partition\n"
 	"  underseal enroll TARGET --passphrase|--recovery-key [OPTION...]\n"
 	"                                add a passphrase, or make a recovery key and show it once\n"
+	"  underseal remove TARGET SLOT [OPTION...]\n"
+	"                                wipe a key slot; another one must open the partition\n"
 	"  underseal status [--json]     the hypervisor beneath this system, and its volumes\n"
 	"  underseal stat [--json]       its exits, by reason and processor\n"
 	"  underseal log [--previous] [--json]\n"
@@ -37,6 +39,11 @@ static const char help_text[] =
 	"  --passphrase-file FILE        read a passphrase or recovery key that opens it from FILE\n"
 	"  --new-passphrase-file FILE    read the new passphrase from FILE\n"
 	"  --pbkdf-memory, --iter-time   of a new passphrase, as for protect\n"
+	"\n"
+	"Options of remove:\n"
+	"  --partition N                 needed where several partitions are protected\n"
+	"  --passphrase-file FILE        read a passphrase or recovery key that stays from FILE\n"
+	"  --force                       also when only TPM or smartcard slots stay\n"
 	"\n"
 	"Exit codes: 0 done, 1 failed, 2 usage, 3 refused, 4 wrong passphrase,\n"
 	"5 not beneath underseal, 6 stopped (the same command continues).\n";
@@ -64,6 +71,7 @@ static const struct {
 	{"protect",   command_protect},
 	{"list",	   command_list	   },
 	{"enroll",	   command_enroll	   },
+	{"remove",	   command_remove	   },
 	{"status",	   command_status },
 	{"stat",	 command_stat   },
 	{"log",	command_log	   },

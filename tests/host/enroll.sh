@@ -5,17 +5,6 @@ source tests/host/keys.bash
 printf 'battery staple' >key2
 enroll=("$underseal" enroll disk "${cheap[@]}")
 
-# untouched CODE TEXT COMMAND...: it refuses and not a byte changes.
-untouched() {
-	sha256sum disk >before
-	expect "$@"
-	sha256sum --quiet -c before || fail "the disk was changed by: $*"
-}
-
-copies() {
-	"$underseal" status disk | grep -q 'primary copy valid, secondary copy valid' || fail "copies of the header"
-}
-
 echo "== a passphrase"
 header_out
 cryptsetup luksDump --dump-json-metadata header >json-before

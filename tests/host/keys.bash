@@ -28,3 +28,15 @@ s, t = ({i['id']: i for i in r[n]} for n in ('keyslots', 'tokens'))
 print($1)")
 	[ "$value" = "$2" ] || fail "$1 is $value, not $2"
 }
+
+# untouched CODE TEXT COMMAND...: it refuses and not a byte changes.
+untouched() {
+	sha256sum disk >before
+	expect "$@"
+	sha256sum --quiet -c before || fail "the disk was changed by: $*"
+}
+
+# copies: both copies of the header are whole.
+copies() {
+	"$underseal" status disk | grep -q 'primary copy valid, secondary copy valid' || fail "copies of the header"
+}

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# When protect or enroll ends, whichever way, neither passphrase nor volume key is left anywhere in its memory.
+# When protect, enroll or remove ends, whichever way, neither passphrase nor volume key is left anywhere in its memory.
 source tests/host/common.bash
 cat >dump.c <<'END'
 /* Copies every writable mapping to the file DUMP names when the process exits. */
@@ -80,6 +80,10 @@ command=("$underseal" enroll disk --passphrase-file wrong --recovery-key)
 left 4 wrong
 command=("$underseal" enroll disk "${cheap[@]}" --passphrase --new-passphrase-file missing)
 left 1 pass volume-key
+command=("$underseal" remove disk 1 --passphrase-file recovery)
+left 0 recovery volume-key
+command=("$underseal" remove disk 2 --passphrase-file recovery)
+left 4 recovery volume-key
 
 echo "== wrong passphrase while encrypting"
 $mkgpt disk 26 512 linux:17408:-
