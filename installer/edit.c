@@ -65,8 +65,6 @@ static int open_target(struct edit *e, const char *path, unsigned number, int wr
 
 static int open_header(struct edit *e)
 {
-	/* Stock tools write through the partition's node: the disk's own cache may hold an older header. */
-	node_forget(&e->target, e->data.number, e->header.number);
 	return volume_open(&e->volume, e->gpt, &e->data, &e->header, -1, 0);
 }
 
@@ -142,7 +140,6 @@ static int check_unchanged(struct edit *e)
 	struct volume now;
 	int err, same;
 
-	node_forget(&e->target, e->data.number, e->header.number);
 	err = volume_open(&now, e->gpt, &e->data, &e->header, -1, 0);
 	same = !err && now.pair.copy_bytes == was->copy_bytes && now.pair.newest == was->newest &&
 	       !memcmp(now.pair.image, was->image, was->copy_bytes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "installer/volume.h"
 #include "installer/exits.h"
+#include "installer/node.h"
 #include "storage/port.h"
 #include <stdlib.h>
 
@@ -102,6 +103,8 @@ int volume_open(struct volume *v, const struct gpt *gpt, const struct gpt_partit
 		.data_fd = data_fd,
 		.data_base = data_base,
 	};
+	/* Stock tools write through the partition's node: the disk's own cache may hold an older header. */
+	node_forget(gpt->target, data->number, header->number);
 	return read_header(v);
 }
 
