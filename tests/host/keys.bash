@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by the tests of key slots: a protected disk, and stock cryptsetup on its header.
 source tests/host/common.bash
-header_at=1 header_mib=16 # the header partition follows the GPT, MiB
+header_at=1 header_mib=${header_mib:-16} # the header partition follows the GPT, MiB
 
 $mkgpt disk 26 512 linux:17408:-
-"$underseal" protect disk --partition 1 --offline "${cheap[@]}" 2>log
+"$underseal" protect disk --partition 1 --offline "${cheap[@]}" --header-size "$header_mib" 2>log
 printf 'correct horse' >key # as cryptsetup's key files are: without a newline
 
 # header_out, header_in: between the disk and the file `header`, on which stock cryptsetup works.
