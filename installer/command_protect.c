@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "installer/commands.h"
 #include "installer/exits.h"
+#include "installer/option.h"
 #include "installer/protect.h"
 #include "storage/crypt/xts.h"
 #include "storage/port.h"
-#include <errno.h>
 #include <getopt.h>
-#include <stdlib.h>
 
 enum option_number {
 	OPTION_PARTITION = 256,
@@ -31,22 +30,6 @@ static const struct option options_table[] = {
 	{NULL,	       0,		  NULL, 0			 },
 };
 
-/* The decimal number of an option into *value when it is in [least, most]; 0, or -1 after an error line. */
-static int number(const char *option, long least, long most, uint32_t *value)
-{
-	char *end;
-	long parsed;
-
-	errno = 0;
-	parsed = strtol(optarg, &end, 10);
-	if (!errno && end != optarg && !*end && parsed >= least && parsed <= most) {
-		*value = parsed;
-		return 0;
-	}
-	log_error("--%s takes a number from %ld to %ld, not \"%s\"", option, least, most, optarg);
-	return -1;
-}
-
 static int take(struct protect_options *o, int option, const char *name)
 {
 	uint32_t mib = 0;
@@ -54,7 +37,7 @@ static int take(struct protect_options *o, int option, const char *name)
 
 	switch (option) {
 	case OPTION_PARTITION:
-		return number(name, 1, 256, &o->partition);
+		return option_number(name, optarg, 1, 256, &o->partition);
 	case OPTION_OFFLINE:
 		o->offline = 1;
 		return 0;
@@ -62,23 +45,23 @@ static int take(struct protect_options *o, int option, const char *name)
 		o->passphrase_file = optarg;
 		return 0;
 	case OPTION_SECTOR_SIZE:
-		err = number(name, 512, 4096, &o->sector_size);
+		err = option_number(name, optarg, 512, 4096, &o->sector_size);
 		if (err || o->sector_size == 512 || o->sector_size == 4096)
 			return err;
 		log_error("--sector-size is 512 or 4096");
 		return -1;
 	case OPTION_HEADER_SIZE:
-		err = number(name, 1, 128, &mib);
+		err = option_number(name, optarg, 1, 128, &mib);
 		o->header_bytes = (uint64_t)mib << 20;
 		return err;
 	case OPTION_ZONE_SIZE:
-		err = number(name, 1, 1024, &mib);
+		err = option_number(name, optarg, 1, 1024, &mib);
 		o->zone_bytes = (uint64_t)mib << 20;
 		return err;
 	case OPTION_PBKDF_MEMORY:
-		return number(name, 32, 256 << 10, &o->pbkdf_kib);
+		return option_number(name, optarg, 32, 256 << 10, &o->pbkdf_kib);
 	case OPTION_ITER_TIME:
-		return number(name, 1, 60000, &o->iter_ms);
+		return option_number(name, optarg, 1, 60000, &o->iter_ms);
 	}
 	return -1;
 }

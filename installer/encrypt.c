@@ -2,27 +2,10 @@
 #include "installer/encrypt.h"
 #include "installer/exits.h"
 #include "installer/progress.h"
+#include "installer/stop.h"
 #include "storage/crypt/wipe.h"
 #include "storage/port.h"
-#include <signal.h>
 #include <stdlib.h>
-
-static volatile sig_atomic_t stop_wanted;
-
-static void want_stop(int number)
-{
-	(void)number;
-	stop_wanted = 1;
-}
-
-void encrypt_catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = want_stop};
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-}
 
 static int report(const struct volume *v, const struct convert *c, enum convert_result result)
 {
@@ -44,7 +27,7 @@ static int loop(struct volume *v, struct convert *c)
 	struct progress progress;
 
 	progress_start(&progress, c->state.done, c->bytes);
-	while (result == CONVERT_MORE && !stop_wanted) {
+	while (result == CONVERT_MORE && !stop_wanted()) {
 		result = convert_step(c);
 		if (result == CONVERT_MORE)
 			progress_show(&progress, c->state.done);

@@ -7,14 +7,9 @@
 #include "installer/volume.h"
 
 /*
- * From here on SIGINT, SIGTERM and SIGHUP end a wait for the passphrase, and stop
- * encrypt_volume between two zones, instead of killing the process.
- */
-void encrypt_catch_signals(void);
-
-/*
  * Encrypts what is left of `volume`, `zone_bytes` at a time, and makes its header
- * an ordinary one. Returns an exit code: EXITS_STOPPED when a signal stopped it.
+ * an ordinary one. Returns an exit code: EXITS_STOPPED when a
+ * signal stopped it between two zones.
  */
 int encrypt_volume(struct volume *volume, const struct secrets *secrets, uint64_t zone_bytes);
 

@@ -112,21 +112,29 @@ static int claim_file(const struct target *t, const struct gpt_partition *data)
 	return EXITS_OK;
 }
 
+int guard_controller(const struct target *t)
+{
+	const char *reason = NULL;
+	char disk[64];
+
+	if (t->is_block) {
+		snprintf(disk, sizeof disk, "dev/block/%u:%u", major(t->device), minor(t->device));
+		reason = remap_reason("/sys", disk);
+	}
+	if (!reason)
+		return EXITS_OK;
+	log_error("%s %s", t->path, reason);
+	return EXITS_REFUSED;
+}
+
 int guard_claim(const struct target *t, const struct gpt *gpt, const struct gpt_partition *data, int *fd,
 	uint64_t *base)
 {
-	char disk[64], node[NODE_TEXT];
-	const char *reason;
+	char node[NODE_TEXT];
 	int err;
 
 	*base = gpt_offset(gpt, data);
 	if (t->is_block) {
-		snprintf(disk, sizeof disk, "dev/block/%u:%u", major(t->device), minor(t->device));
-		reason = remap_reason("/sys", disk);
-		if (reason) {
-			log_error("%s %s", t->path, reason);
-			return EXITS_REFUSED;
-		}
 		if (!node_path(t, data->number, node)) {
 			*base = 0;
 			return claim_node(t, data, node, fd);

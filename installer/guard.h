@@ -5,6 +5,9 @@
 
 #include "installer/gpt.h"
 
+/* Refuses a disk that the hypervisor could not follow. Returns an exit code. */
+int guard_controller(const struct target *target);
+
 /*
  * The partition's own device node of a block device target, opened exclusively
  * so that nobody mounts it meanwhile; for an image file or a disk without nodes,

@@ -12,12 +12,25 @@
 #define NAME_BYTES 24
 #define UUID_BYTES 48
 
+/* Whether who answers is underseal: it names its backend, svm or vmx. */
+static int ask_info(struct hypercall *call)
+{
+	return !hypercall(call, HYPERCALL_INFO, 0, 0) && !call->result &&
+	       ((call->rcx & 0xffffff) == 0x6d7673 || (call->rcx & 0xffffff) == 0x786d76);
+}
+
+int guest_is_beneath(void)
+{
+	struct hypercall call;
+
+	return ask_info(&call);
+}
+
 int guest_read_info(struct guest_info *info)
 {
 	struct hypercall call;
 
-	if (hypercall(&call, HYPERCALL_INFO, 0, 0) || call.result ||
-		((call.rcx & 0xffffff) != 0x6d7673 && (call.rcx & 0xffffff) != 0x786d76)) {
+	if (!ask_info(&call)) {
 		log_error("this system does not run beneath underseal");
 		return EXITS_NOT_BENEATH;
 	}

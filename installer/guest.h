@@ -17,6 +17,9 @@ struct guest_info {
 	int icr_fast;
 };
 
+/* Whether this system runs above underseal. */
+int guest_is_beneath(void);
+
 /* Asks who is beneath; an exit code, and a sentence on standard error when nobody is. */
 int guest_read_info(struct guest_info *info);
 

@@ -92,14 +92,27 @@ static int require(
 		secrets->passphrase_bytes, CRYPT_ANY_SLOT, 0, "aes", "xts-plain64", &params);
 }
 
-int header_make(int image, const struct header_options *options, const struct secrets *secrets)
+struct crypt_pbkdf_type header_pbkdf(uint32_t kib, uint32_t ms)
 {
-	struct crypt_pbkdf_type pbkdf = {
+	return (struct crypt_pbkdf_type){
 		.type = CRYPT_KDF_ARGON2ID,
-		.time_ms = options->pbkdf_ms ? options->pbkdf_ms : PBKDF_MS,
-		.max_memory_kb = options->pbkdf_kib ? options->pbkdf_kib : PBKDF_MOST_KIB,
+		.time_ms = ms ? ms : PBKDF_MS,
+		.max_memory_kb = kib ? kib : PBKDF_MOST_KIB,
 		.parallel_threads = 4,
 	};
+}
+
+struct crypt_device *header_device(int image)
+{
+	struct crypt_device *device = NULL;
+
+	crypt_set_log_callback(NULL, take_message, NULL);
+	return crypt_init(&device, path_of(image).text) ? NULL : device;
+}
+
+int header_make(int image, const struct header_options *options, const struct secrets *secrets)
+{
+	struct crypt_pbkdf_type pbkdf = header_pbkdf(options->pbkdf_kib, options->pbkdf_ms);
 	struct crypt_params_luks2 luks2 = {.sector_size = options->sector_size, .pbkdf = &pbkdf};
 	/* The library only asks how large the volume is, so an empty file of its size will do. */
 	int volume = header_image(options->volume_bytes);
@@ -125,14 +138,10 @@ int header_make(int image, const struct header_options *options, const struct se
 
 int header_unlock(int image, struct secrets *secrets)
 {
-	struct crypt_device *device = NULL;
+	struct crypt_device *device = header_device(image);
 	size_t bytes = sizeof secrets->key;
-	int err;
+	int err = device ? crypt_load(device, CRYPT_LUKS2, NULL) : -ENODEV;
 
-	crypt_set_log_callback(NULL, take_message, NULL);
-	err = crypt_init(&device, path_of(image).text);
-	if (!err)
-		err = crypt_load(device, CRYPT_LUKS2, NULL);
 	if (!err)
 		err = crypt_volume_key_get(device, CRYPT_ANY_SLOT, (char *)secrets->key, &bytes,
 			secrets->passphrase, secrets->passphrase_bytes);

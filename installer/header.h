@@ -8,6 +8,7 @@
 
 #include "installer/secrets.h"
 #include "installer/state.h"
+#include <libcryptsetup.h>
 
 #define HEADER_DEFAULT_BYTES (16ull << 20)
 /* What is left of 1 MiB behind the GPT of a disk with 4096-byte sectors. */
@@ -34,6 +35,12 @@ int header_image(uint64_t bytes);
  * re-encryption requirement. Returns an exit code.
  */
 int header_make(int image, const struct header_options *options, const struct secrets *secrets);
+
+/* libcryptsetup's view of `image`, nothing loaded yet; NULL when it fails. The caller frees it. */
+struct crypt_device *header_device(int image);
+
+/* argon2id of that cost; 0: the defaults of header_options. */
+struct crypt_pbkdf_type header_pbkdf(uint32_t kib, uint32_t ms);
 
 /* Takes the volume key out of `image` into secrets->key and ->schedule. Returns an exit code. */
 int header_unlock(int image, struct secrets *secrets);

@@ -12,6 +12,12 @@ static const char help_text[] =
 	"                                encrypt a partition in place, or go on where it stopped\n"
 	"  underseal status TARGET [--json]\n"
 	"                                what is protected on a disk or in an image file\n"
+	"  underseal list TARGET [--partition N] [--json]\n"
+	"                                the key slots and tokens of a protected partition\n"
+	"  underseal enroll TARGET --passphrase|--recovery-key [OPTION...]\n"
+	"                                add a passphrase, or make a recovery key and show it once\n"
+	"  underseal remove TARGET SLOT [OPTION...]\n"
+	"                                wipe a key slot; another one must open the partition\n"
 	"  underseal status [--json]     the hypervisor beneath this system, and its volumes\n"
 	"  underseal stat [--json]       its exits, by reason and processor\n"
 	"  underseal log [--previous] [--json]\n"
@@ -27,6 +33,17 @@ static const char help_text[] =
 	"  --zone-size MIB               encrypted between two checkpoints; default: 32\n"
 	"  --pbkdf-memory KIB            memory one try of the passphrase takes; default: 262144\n"
 	"  --iter-time MS                time one try shall take; default: 2000\n"
+	"\n"
+	"Options of enroll:\n"
+	"  --partition N                 needed where several partitions are protected\n"
+	"  --passphrase-file FILE        read a passphrase or recovery key that opens it from FILE\n"
+	"  --new-passphrase-file FILE    read the new passphrase from FILE\n"
+	"  --pbkdf-memory, --iter-time   of a new passphrase, as for protect\n"
+	"\n"
+	"Options of remove:\n"
+	"  --partition N                 needed where several partitions are protected\n"
+	"  --passphrase-file FILE        read a passphrase or recovery key that stays from FILE\n"
+	"  --force                       also when only TPM or smartcard slots stay\n"
 	"\n"
 	"Exit codes: 0 done, 1 failed, 2 usage, 3 refused, 4 wrong passphrase,\n"
 	"5 not beneath underseal, 6 stopped (the same command continues).\n";
@@ -52,6 +69,9 @@ static const struct {
 	int (*run)(int count, char **words);
 } commands[] = {
 	{"protect",   command_protect},
+	{"list",	   command_list	   },
+	{"enroll",	   command_enroll	   },
+	{"remove",	   command_remove	   },
 	{"status",	   command_status },
 	{"stat",	 command_stat   },
 	{"log",	command_log	   },

@@ -6,6 +6,7 @@
 #include "installer/header.h"
 #include "installer/node.h"
 #include "installer/rehearse.h"
+#include "installer/stop.h"
 #include "installer/volume.h"
 #include "storage/port.h"
 #include <stdio.h>
@@ -178,12 +179,10 @@ static int check_resume(const struct run *r)
 {
 	const struct header_state *state = &r->volume.state;
 
-	if (!state->has_token || !state_token_matches(&state->token, r->gpt, &r->data)) {
-		log_error("the header in partition %u was not made for partition %u as it is now: "
-			  "it was moved or resized, or the header was copied",
-			r->volume.header.number, r->data.number);
-		return EXITS_REFUSED;
-	}
+	int err = volume_check_place(&r->volume, r->gpt);
+
+	if (err)
+		return err;
 	if (!state->converting) {
 		log_error("partition %u of %s is protected already", r->data.number, r->target.path);
 		return EXITS_REFUSED;
@@ -223,6 +222,8 @@ static int run(struct run *r)
 	int err = find_partition(r);
 
 	if (!err)
+		err = guard_controller(&r->target);
+	if (!err)
 		err = guard_claim(&r->target, r->gpt, &r->data, &r->data_fd, &r->data_base);
 	if (err)
 		return err;
@@ -251,7 +252,7 @@ int protect(const struct protect_options *options)
 
 	if (err)
 		return err;
-	encrypt_catch_signals();
+	stop_catch_signals();
 	r.gpt = calloc(1, sizeof *r.gpt);
 	r.secrets = secrets_new();
 	err = r.gpt && r.secrets ? run(&r) : EXITS_FAILED;

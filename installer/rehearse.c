@@ -33,7 +33,7 @@ static int finish(int copy, const struct header_options *options)
 	struct volume volume;
 	int err = volume_open_image(&volume, &target, options->volume_bytes, options->header_bytes);
 
-	if (!err && (state_finish(&volume.state) || volume_commit(&volume)))
+	if (!err && volume.state.converting && (state_finish(&volume.state) || volume_commit(&volume)))
 		err = EXITS_FAILED;
 	volume_close(&volume);
 	return err;

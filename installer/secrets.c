@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "installer/secrets.h"
 #include "installer/exits.h"
+#include "keymgmt/recovery_key.h"
 #include "storage/crypt/wipe.h"
 #include "storage/port.h"
 #include <errno.h>
@@ -9,6 +10,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/uio.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -151,4 +154,34 @@ int secrets_passphrase(struct secrets *s, const char *file, int new)
 		err = EXITS_FAILED;
 	}
 	return err;
+}
+
+int secrets_recovery_key(struct secrets *s)
+{
+	uint8_t key[RECOVERY_KEY_BYTES];
+	int err = EXITS_OK;
+
+	if (getrandom(key, sizeof key, 0) == sizeof key) {
+		recovery_key_text(key, s->passphrase);
+		s->passphrase_bytes = RECOVERY_KEY_TEXT;
+	} else {
+		log_error("no random numbers: %s", strerror(errno));
+		err = EXITS_FAILED;
+	}
+	secret_wipe(key, sizeof key);
+	return err;
+}
+
+int secrets_show(const struct secrets *s)
+{
+	struct iovec line[] = {
+		{(void *)s->passphrase, s->passphrase_bytes},
+		{"\n",		1			 },
+	};
+
+	/* Not through stdio, whose buffer would keep it. */
+	if (writev(STDOUT_FILENO, line, 2) == (ssize_t)s->passphrase_bytes + 1)
+		return EXITS_OK;
+	log_error("standard output: %s", strerror(errno));
+	return EXITS_FAILED;
 }

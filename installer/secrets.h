@@ -28,4 +28,13 @@ void secrets_free(struct secrets *secrets);
  */
 int secrets_passphrase(struct secrets *secrets, const char *file, int new);
 
+/*
+ * A new recovery key as the passphrase. The caller shows it with secrets_show, once it
+ * opens something.
+ */
+int secrets_recovery_key(struct secrets *secrets);
+
+/* The passphrase as one line on standard output, kept nowhere on the way. Returns an exit code. */
+int secrets_show(const struct secrets *secrets);
+
 #endif

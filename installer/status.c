@@ -2,6 +2,7 @@
 #include "installer/status.h"
 #include "installer/exits.h"
 #include "installer/report.h"
+#include "installer/slots.h"
 #include "installer/volume.h"
 #include "storage/port.h"
 #include <json-c/json.h>
@@ -34,30 +35,6 @@ static void describe_copies(struct json_object *out, const struct header_pair *p
 	json_object_object_add(out, "header_copies", copies);
 }
 
-/* An array of the members of `table`, each with its number as "id" and the fields named. */
-static struct json_object *list_of(struct json_object *table, const char *kind)
-{
-	struct json_object *list = json_object_new_array();
-
-	json_object_object_foreach(table, key, value)
-	{
-		struct json_object *item = json_object_new_object();
-		struct json_object *kdf = report_get(value, "kdf");
-
-		report_number(item, "id", strtoul(key, NULL, 10));
-		report_text(item, "type", report_get_text(value, "type"));
-		if (kdf && !strcmp(kind, "keyslots")) {
-			report_text(item, "kdf", report_get_text(kdf, "type"));
-			if (report_get(kdf, "memory"))
-				report_number(item, "memory_kib", report_get_number(kdf, "memory"));
-			report_number(item, "passes",
-				report_get_number(kdf, report_get(kdf, "time") ? "time" : "iterations"));
-		}
-		json_object_array_add(list, item);
-	}
-	return list;
-}
-
 static const char *bounds_of(const struct volume *v, const struct gpt *gpt)
 {
 	if (!v->state.has_token)
@@ -78,8 +55,7 @@ static void describe_header(struct json_object *out, const struct volume *v, con
 		report_number(out, "done_bytes", state->at.done);
 		report_number(out, "in_doubt_bytes", state->at.hot);
 	}
-	json_object_object_add(out, "keyslots", list_of(report_get(state->root, "keyslots"), "keyslots"));
-	json_object_object_add(out, "tokens", list_of(report_get(state->root, "tokens"), "tokens"));
+	slots_describe(out, state->root);
 }
 
 /* The volume of one header partition; *err says when it could not be unlocked as it stands. */
@@ -124,30 +100,6 @@ static void print_state(struct json_object *v)
 			report_get_number(v, "in_doubt_bytes") ? ", interrupted inside a zone" : "");
 }
 
-static void print_slots(struct json_object *v)
-{
-	struct json_object *slots = report_get(v, "keyslots"), *tokens = report_get(v, "tokens");
-
-	for (size_t i = 0; i < json_object_array_length(slots); i++) {
-		struct json_object *slot = json_object_array_get_idx(slots, i);
-
-		if (!report_get(slot, "kdf"))
-			continue;
-		printf("  slot %-5llu %s, %llu passes", (unsigned long long)report_get_number(slot, "id"),
-			report_get_text(slot, "kdf"), (unsigned long long)report_get_number(slot, "passes"));
-		if (report_get(slot, "memory_kib"))
-			printf(", %llu KiB of memory",
-				(unsigned long long)report_get_number(slot, "memory_kib"));
-		putchar('\n');
-	}
-	for (size_t i = 0; i < json_object_array_length(tokens); i++) {
-		struct json_object *token = json_object_array_get_idx(tokens, i);
-
-		printf("  token %-4llu %s\n", (unsigned long long)report_get_number(token, "id"),
-			report_get_text(token, "type"));
-	}
-}
-
 static void print_volume(struct json_object *v)
 {
 	struct json_object *copies = report_get(v, "header_copies");
@@ -174,7 +126,7 @@ static void print_volume(struct json_object *v)
 	printf("  bounds     %s\n", !strcmp(report_get_text(v, "bounds"), "match")
 					    ? "as in the partition table"
 					    : "NOT those of the partition table: it will not be unlocked");
-	print_slots(v);
+	slots_print(v);
 }
 
 static void print(struct json_object *root)

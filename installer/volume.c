@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "installer/volume.h"
 #include "installer/exits.h"
+#include "installer/node.h"
 #include "storage/port.h"
 #include <stdlib.h>
 
@@ -102,6 +103,8 @@ int volume_open(struct volume *v, const struct gpt *gpt, const struct gpt_partit
 		.data_fd = data_fd,
 		.data_base = data_base,
 	};
+	/* Stock tools write through the partition's node: the disk's own cache may hold an older header. */
+	node_forget(gpt->target, data->number, header->number);
 	return read_header(v);
 }
 
@@ -109,6 +112,16 @@ int volume_open_image(struct volume *v, const struct target *image, uint64_t byt
 {
 	*v = (struct volume){.target = image, .bytes = bytes, .header_bytes = header_bytes, .data_fd = -1};
 	return read_header(v);
+}
+
+int volume_check_place(const struct volume *v, const struct gpt *gpt)
+{
+	if (v->state.has_token && state_token_matches(&v->state.token, gpt, &v->data))
+		return EXITS_OK;
+	log_error("the header in partition %u was not made for partition %u as it is now: "
+		  "it was moved or resized, or the header was copied",
+		v->header.number, v->data.number);
+	return EXITS_REFUSED;
 }
 
 void volume_close(struct volume *v)

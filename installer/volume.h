@@ -34,6 +34,9 @@ int volume_open_image(
 	struct volume *volume, const struct target *image, uint64_t bytes, uint64_t header_bytes);
 void volume_close(struct volume *volume);
 
+/* Refuses a header that was made for another partition, or for this one elsewhere. Returns an exit code. */
+int volume_check_place(const struct volume *volume, const struct gpt *gpt);
+
 /* Commits the text of volume->state to both copies. Returns 0 or -1 after telling why. */
 int volume_commit(struct volume *volume);
 

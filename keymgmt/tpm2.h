@@ -82,6 +82,14 @@ struct tpm2_token {
  */
 const char *tpm2_check_blob(const struct tpm2_token *token, uint8_t name[TPM2_NAME_BYTES]);
 
+/*
+ * Whether a token bound to the PCRs of the bit mask could be unsealed by what runs
+ * after us. PCR 12 is what nobody there can bring back. Alone it proves nothing,
+ * for a program from anywhere could extend the same into it: PCR 7 holds who
+ * signed the programs that were started, PCR 4 the programs themselves.
+ */
+bool tpm2_pcrs_weak(uint32_t pcrs);
+
 struct tpm2_secret {
 	uint8_t data[TPM2_MAX_SECRET];
 	size_t bytes;

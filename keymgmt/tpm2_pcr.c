@@ -2,6 +2,11 @@
 #include "keymgmt/tpm2_wire.h"
 #include <string.h>
 
+bool tpm2_pcrs_weak(uint32_t pcrs)
+{
+	return !(pcrs & 1u << 12) || !(pcrs & (1u << 4 | 1u << 7));
+}
+
 /* Reads what the TPM answers as one PCR of one bank; a bank it does not have gives no digest. */
 static bool parse_pcr(struct tpm2_reader *response, uint8_t digest[TPM2_MAX_DIGEST], size_t *bytes)
 {

@@ -3,13 +3,22 @@
 #include "hv/boot/keyboard.h"
 #include "hv/boot/open.h"
 #include "hv/boot/unlock_tpm.h"
+#include "keymgmt/recovery_key.h"
 #include "storage/crypt/wipe.h"
 #include <efilib.h>
 
 static enum answer try_passphrase(struct volume *volume, const struct passphrase *passphrase, VOID *scratch)
 {
+	char recovery[RECOVERY_KEY_TEXT];
+	enum answer answer;
+
 	Print(L"Unlocking %a ... ", volume->name);
-	return open_volume(volume, LUKS2_ALL_KEYSLOTS, passphrase->text, passphrase->bytes, scratch);
+	answer = open_volume(volume, LUKS2_ALL_KEYSLOTS, passphrase->text, passphrase->bytes, scratch);
+	/* A recovery key copied from paper: the text in its slot is lower case, with dashes. */
+	if (answer == ANSWER_WRONG && recovery_key_read(passphrase->text, passphrase->bytes, recovery))
+		answer = open_volume(volume, LUKS2_ALL_KEYSLOTS, (const UINT8 *)recovery, sizeof(recovery), scratch);
+	secret_wipe(recovery, sizeof(recovery));
+	return answer;
 }
 
 /* An empty line is a slip of the finger, no try. */

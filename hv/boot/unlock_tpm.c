@@ -16,16 +16,6 @@ struct attempt {
 	VOID *scratch;
 };
 
-/*
- * PCR 12 is what the guest cannot bring back. Alone it proves nothing, for a program
- * from anywhere could extend the same into it: PCR 7 holds who signed the programs
- * that were started, PCR 4 the programs themselves.
- */
-static BOOLEAN is_weak(const struct tpm2_token *token)
-{
-	return !(token->pcrs & 1u << MEASURE_PCR) || !(token->pcrs & (1u << 4 | 1u << 7));
-}
-
 /* Why a token is not even tried, a clause, or NULL. */
 static const char *objection(const struct tpm *tpm, const struct tpm2_token *token, const struct policy *policy)
 {
@@ -33,7 +23,7 @@ static const char *objection(const struct tpm *tpm, const struct tpm2_token *tok
 		return token->unusable;
 	if (token->pcrs && !tpm_measures(tpm, token->bank))
 		return "the firmware does not measure into its bank of PCRs";
-	if (is_weak(token) && !policy->allow_weak_tokens)
+	if (tpm2_pcrs_weak(token->pcrs) && !policy->allow_weak_tokens)
 		return "it is weak (no PCR 12 with PCR 7 or 4); allow_weak_tokens=1 in underseal.conf allows it";
 	return NULL;
 }

@@ -52,3 +52,19 @@ expect() {
 	[ $got = "$code" ] || { cat out; fail "exit code $got instead of $code from: $*"; }
 	grep -qe "$text" out || { cat out; fail "no \"$text\" from: $*"; }
 }
+
+# lock_image: bytes of `disk` are locked as a virtual machine does, until unlock_image.
+lock_image() {
+	/usr/bin/python3 -c '
+import fcntl, struct, sys, time
+f = open("disk", "r+b")
+fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 100, 101, 0))  # F_OFD_SETLK, as QEMU does
+print("locked", flush=True)
+time.sleep(60)' >locked &
+	locker=$!
+	while [ ! -s locked ]; do sleep 0.05; done
+}
+unlock_image() {
+	kill $locker
+	wait $locker 2>/dev/null || true
+}

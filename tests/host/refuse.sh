@@ -63,17 +63,9 @@ untouched 3 'moved or resized' disk --partition 1 --offline "${cheap[@]}"
 
 echo "== in use"
 $mkgpt disk 8 512 linux:4096:2048
-/usr/bin/python3 -c '
-import fcntl, struct, sys, time
-f = open("disk", "r+b")
-fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 100, 101, 0))  # F_OFD_SETLK, as QEMU does
-print("locked", flush=True)
-time.sleep(60)' >locked &
-locker=$!
-while [ ! -s locked ]; do sleep 0.05; done
+lock_image
 untouched 3 'another program has locked' disk --partition 1 --offline "${cheap[@]}"
-kill $locker
-wait $locker 2>/dev/null || true
+unlock_image
 if loop=$(losetup -f --show disk 2>/dev/null); then
 	expect 3 'a loop device stands on the image' "$underseal" protect disk --partition 1 --offline "${cheap[@]}" ||
 		{ losetup -d "$loop"; exit 1; }

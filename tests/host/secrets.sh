@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# When protect ends, whichever way, neither passphrase nor volume key is left anywhere in its memory.
+# When protect, enroll or remove ends, whichever way, neither passphrase nor volume key is left anywhere in its memory.
 source tests/host/common.bash
 cat >dump.c <<'END'
 /* Copies every writable mapping to the file DUMP names when the process exits. */
@@ -42,17 +42,17 @@ for name in sys.argv[2:]:
         assert at < 0, f"{name} is in memory, at {at:#x} of the dump"
 END
 
-# left CODE FILE...: runs protect to its end with exit code CODE, then looks for the files' contents.
+# left CODE FILE...: runs the command to its end with exit code CODE, then looks for the files' contents.
 left() {
 	local code=$1
 	shift
-	expect "$code" . env LD_PRELOAD="$work/dump.so" DUMP="$work/memory" "${protect[@]}"
+	expect "$code" . env LD_PRELOAD="$work/dump.so" DUMP="$work/memory" "${command[@]}"
 	/usr/bin/python3 search.py memory "$@"
 }
 
 printf 'a passphrase that nobody else has\n' >pass
 $mkgpt disk 26 512 linux:17408:-
-protect=("$underseal" protect disk --partition 1 --offline "${cheap[@]}" --zone-size 1)
+command=("$underseal" protect disk --partition 1 --offline "${cheap[@]}" --zone-size 1)
 
 echo "== the search finds what is there"
 printf '%s' DUMP= >present
@@ -68,13 +68,31 @@ cryptsetup -q luksDump --dump-volume-key --volume-key-file volume-key --key-file
 echo "== refused"
 left 3 pass volume-key
 
+echo "== enrolled"
+printf 'another passphrase that nobody has\n' >new
+command=("$underseal" enroll disk "${cheap[@]}" --passphrase --new-passphrase-file new)
+left 0 pass new volume-key
+command=("$underseal" enroll disk "${cheap[@]}" --recovery-key)
+left 0 pass volume-key
+grep -xE '([a-z]{8}-){7}[a-z]{8}' out >recovery
+/usr/bin/python3 search.py memory recovery
+command=("$underseal" enroll disk --passphrase-file wrong --recovery-key)
+left 4 wrong
+command=("$underseal" enroll disk "${cheap[@]}" --passphrase --new-passphrase-file missing)
+left 1 pass volume-key
+command=("$underseal" remove disk 1 --passphrase-file recovery)
+left 0 recovery volume-key
+command=("$underseal" remove disk 2 --passphrase-file recovery)
+left 4 recovery volume-key
+
 echo "== wrong passphrase while encrypting"
 $mkgpt disk 26 512 linux:17408:-
+command=("$underseal" protect disk --partition 1 --offline "${cheap[@]}" --zone-size 1)
 for wait in 1 4 8 2 6; do
-	/usr/bin/python3 "$here/killer.py" '%  ' $wait "${protect[@]}" 2>log && fail "too fast to kill"
+	/usr/bin/python3 "$here/killer.py" '%  ' $wait "${command[@]}" 2>log && fail "too fast to kill"
 	grep -q 'protected' log || break
 done
 cp wrong "$work/other"
 cheap=(--passphrase-file other)
-protect=("$underseal" protect disk --partition 1 --offline --passphrase-file other)
+command=("$underseal" protect disk --partition 1 --offline --passphrase-file other)
 left 4 other

@@ -25,20 +25,30 @@ def path(name):
 	return f"{places.IMAGES}/{name}.img"
 
 
-def protect(disk, partition, sector_bytes=512, passphrase=PASSPHRASE, options=CHEAP, **kwargs):
-	"""Encrypts a partition of an image in place with the `underseal` command."""
+def _underseal(disk, passphrase, *words, **kwargs):
+	"""The `underseal` command with a passphrase in a file that is gone afterwards; its standard output."""
 	secret = f"{disk}.passphrase"
 	with open(secret, "w", encoding="utf-8") as out:
 		out.write(passphrase + "\n")
-	command = [places.UNDERSEAL, "protect", disk, "--partition", str(partition), "--offline",
-		"--passphrase-file", secret, "--sector-size", str(sector_bytes), *options]
 	kwargs.setdefault("capture_output", True)
-	done = subprocess.run(command, check=False, **kwargs)
+	done = subprocess.run([places.UNDERSEAL, words[0], disk, "--passphrase-file", secret, *words[1:]], check=False, **kwargs)
 	os.unlink(secret)
 	if done.returncode:
-		raise RuntimeError(f"underseal protect ended with status {done.returncode}: "
+		raise RuntimeError(f"underseal {words[0]} ended with status {done.returncode}: "
 			f"{(done.stderr or b'').decode().strip()}")
+	return done.stdout
+
+
+def protect(disk, partition, sector_bytes=512, passphrase=PASSPHRASE, options=CHEAP, **kwargs):
+	"""Encrypts a partition of an image in place with the `underseal` command."""
+	_underseal(disk, passphrase, "protect", "--partition", str(partition), "--offline", "--sector-size", str(sector_bytes),
+		*options, **kwargs)
 	return disk
+
+
+def recovery_key(disk):
+	"""Adds a recovery key to the one protected partition of an image; its text."""
+	return _underseal(disk, PASSPHRASE, "enroll", "--recovery-key").decode().strip()
 
 
 def data_disk(name, mib, sector_bytes=0, fill=None, lba_bytes=512):

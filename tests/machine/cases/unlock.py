@@ -42,6 +42,19 @@ def second_try():
 		setups.power_off(machine)
 
 
+@case("a recovery key, typed in upper case without dashes; in the guest key slots are not changed")
+def recovery_key():
+	disk = setups.data_disk("recovery-key", 32, 512)
+	shown = setups.recovery_key(disk)
+	with setups.quick("recovery-key", [Disk(disk)], passphrase=shown.upper().replace("-", "")) as machine:
+		machine.run("underseal status")
+		assert "recovery key" in machine.run("underseal list /dev/sda")
+		for command in "enroll /dev/sda --recovery-key", "remove /dev/sda 1":
+			said = machine.run(f"underseal {command} 2>&1; echo status $?")
+			assert "runs above underseal" in said and "status 3" in said, said
+		setups.power_off(machine)
+
+
 def _damage(disk, copy):
 	"""Flips a byte in the JSON area of the first or second copy of the header."""
 	header = gpt.header_entry(disk)

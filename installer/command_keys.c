@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "installer/commands.h"
+#include "installer/exits.h"
+#include "installer/keys.h"
+#include "installer/option.h"
+#include "storage/port.h"
+#include "storage/volume/luks2.h"
+#include <getopt.h>
+
+static const struct option list_options[] = {
+	{"partition", required_argument, NULL, 'n'},
+	{"json",	 no_argument,	      NULL, 'j'},
+	{NULL,	0,		 NULL, 0  },
+};
+
+int command_list(int count, char **words)
+{
+	uint32_t partition = 0;
+	int option, json = 0;
+
+	while ((option = getopt_long(count, words, "", list_options, NULL)) >= 0) {
+		if (option == '?' || (option == 'n' && option_number("partition", optarg, 1, 256, &partition)))
+			return EXITS_USAGE;
+		json |= option == 'j';
+	}
+	if (optind + 1 != count) {
+		log_error("list takes one TARGET: a disk or an image file");
+		return EXITS_USAGE;
+	}
+	return keys_list(words[optind], partition, json);
+}
+
+enum keys_option {
+	OPTION_PASSPHRASE = 256,
+	OPTION_RECOVERY_KEY,
+	OPTION_PARTITION,
+	OPTION_PASSPHRASE_FILE,
+	OPTION_NEW_PASSPHRASE_FILE,
+	OPTION_PBKDF_MEMORY,
+	OPTION_ITER_TIME,
+	OPTION_FORCE,
+};
+
+static const struct option enroll_options[] = {
+	{"passphrase",		 no_argument,	      NULL, OPTION_PASSPHRASE	      },
+	{"recovery-key",	       no_argument,       NULL, OPTION_RECOVERY_KEY	    },
+	{"partition",	      required_argument, NULL, OPTION_PARTITION	  },
+	{"passphrase-file",     required_argument, NULL, OPTION_PASSPHRASE_FILE	   },
+	{"new-passphrase-file", required_argument, NULL, OPTION_NEW_PASSPHRASE_FILE},
+	{"pbkdf-memory",	 required_argument, NULL, OPTION_PBKDF_MEMORY	     },
+	{"iter-time",	      required_argument, NULL, OPTION_ITER_TIME	  },
+	{NULL,		       0,		  NULL, 0			 },
+};
+
+static const struct option remove_options[] = {
+	{"partition",       required_argument, NULL, OPTION_PARTITION      },
+	{"passphrase-file", required_argument, NULL, OPTION_PASSPHRASE_FILE},
+	{"force",	  no_argument,       NULL, OPTION_FORCE	  },
+	{NULL,	       0,		  NULL, 0			   },
+};
+
+/* Only one kind of key can be made at a time. */
+static int take_kind(struct keys_options *o, enum keys_new kind)
+{
+	if (o->new && o->new != kind) {
+		log_error("enroll takes one of --passphrase and --recovery-key");
+		return -1;
+	}
+	o->new = kind;
+	return 0;
+}
+
+static int take(struct keys_options *o, int option)
+{
+	switch (option) {
+	case OPTION_PASSPHRASE:
+		return take_kind(o, KEYS_PASSPHRASE);
+	case OPTION_RECOVERY_KEY:
+		return take_kind(o, KEYS_RECOVERY);
+	case OPTION_PARTITION:
+		return option_number("partition", optarg, 1, 256, &o->partition);
+	case OPTION_PASSPHRASE_FILE:
+		o->passphrase_file = optarg;
+		return 0;
+	case OPTION_NEW_PASSPHRASE_FILE:
+		o->new_passphrase_file = optarg;
+		return 0;
+	case OPTION_PBKDF_MEMORY:
+		return option_number("pbkdf-memory", optarg, 32, 256 << 10, &o->cost.kib);
+	case OPTION_ITER_TIME:
+		return option_number("iter-time", optarg, 1, 60000, &o->cost.ms);
+	case OPTION_FORCE:
+		o->force = 1;
+		return 0;
+	}
+	return -1;
+}
+
+static int is_standard_input(const char *file)
+{
+	return file && !strcmp(file, "-");
+}
+
+int command_enroll(int count, char **words)
+{
+	struct keys_options o = {0};
+	int option;
+
+	while ((option = getopt_long(count, words, "", enroll_options, NULL)) >= 0)
+		if (take(&o, option))
+			return EXITS_USAGE;
+	if (optind + 1 != count)
+		log_error("enroll takes one TARGET: a disk or an image file");
+	else if (!o.new)
+		log_error("what shall be enrolled? Give --passphrase or --recovery-key");
+	else if (o.new == KEYS_RECOVERY && o.new_passphrase_file)
+		log_error("--new-passphrase-file goes with --passphrase: a recovery key is made, not given");
+	else if (is_standard_input(o.passphrase_file) && is_standard_input(o.new_passphrase_file))
+		log_error("only one of the two passphrases can come from standard input");
+	else {
+		o.target = words[optind];
+		return keys_enroll(&o);
+	}
+	return EXITS_USAGE;
+}
+
+int command_remove(int count, char **words)
+{
+	struct keys_options o = {0};
+	int option;
+
+	while ((option = getopt_long(count, words, "", remove_options, NULL)) >= 0)
+		if (take(&o, option))
+			return EXITS_USAGE;
+	if (optind + 2 != count) {
+		log_error("remove takes a TARGET, which is a disk or an image file, and the number of a key slot");
+		return EXITS_USAGE;
+	}
+	o.target = words[optind];
+	if (number_read(words[optind + 1], 0, LUKS2_KEYSLOTS - 1, &o.slot)) {
+		log_error("a key slot has a number from 0 to %d, not \"%s\"", LUKS2_KEYSLOTS - 1, words[optind + 1]);
+		return EXITS_USAGE;
+	}
+	return keys_remove(&o);
+}

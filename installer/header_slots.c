@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "installer/header_slots.h"
+#include "installer/exits.h"
+#include "installer/header.h"
+#include "installer/luks_json.h"
+#include "installer/slots.h"
+#include "storage/port.h"
+#include <errno.h>
+#include <json-c/json.h>
+#include <libcryptsetup.h>
+#include <stdio.h>
+
+#define RECOVERY_ITERATIONS 1000
+
+/* The header in the image, or NULL after an error line. */
+static struct crypt_device *load(int image)
+{
+	struct crypt_device *device = header_device(image);
+	int err = device ? crypt_load(device, CRYPT_LUKS2, NULL) : -1;
+
+	if (!err)
+		return device;
+	crypt_free(device);
+	log_error("the header cannot be read");
+	return NULL;
+}
+
+static int has_free_number(struct crypt_device *device)
+{
+	for (int i = 0; i < crypt_keyslot_max(CRYPT_LUKS2); i++)
+		if (crypt_keyslot_status(device, i) == CRYPT_SLOT_INACTIVE)
+			return 1;
+	return 0;
+}
+
+static int add(struct crypt_device *device, const struct crypt_pbkdf_type *pbkdf, const struct secrets *key,
+	const struct secrets *new, unsigned *slot)
+{
+	int added;
+
+	if (!has_free_number(device)) {
+		log_error("all %d key slots are in use; remove one first", crypt_keyslot_max(CRYPT_LUKS2));
+		return EXITS_REFUSED;
+	}
+	added = crypt_set_pbkdf_type(device, pbkdf);
+	if (!added)
+		added = crypt_keyslot_add_by_volume_key(device, CRYPT_ANY_SLOT, (const char *)key->key,
+			sizeof key->key, new->passphrase, new->passphrase_bytes);
+	/* All that is given to it is valid: what the library calls an invalid argument is a full area. */
+	if (added == -ENOSPC || added == -EINVAL) {
+		log_error("the header partition has no room for another key slot; remove one first");
+		return EXITS_REFUSED;
+	}
+	if (added < 0) {
+		log_error("the key slot cannot be made: %s", strerror(-added));
+		return EXITS_FAILED;
+	}
+	*slot = added;
+	return EXITS_OK;
+}
+
+int header_add_passphrase(int image, const struct secrets *key, const struct secrets *new,
+	const struct header_cost *cost, unsigned *slot)
+{
+	const struct crypt_pbkdf_type pbkdf = header_pbkdf(cost->kib, cost->ms);
+	struct crypt_device *device = load(image);
+	int err = device ? add(device, &pbkdf, key, new, slot) : EXITS_FAILED;
+
+	crypt_free(device);
+	return err;
+}
+
+int header_add_recovery(int image, const struct secrets *key, const struct secrets *new, unsigned *slot)
+{
+	const struct crypt_pbkdf_type pbkdf = {
+		.type = CRYPT_KDF_PBKDF2,
+		.hash = "sha512",
+		.iterations = RECOVERY_ITERATIONS,
+		.flags = CRYPT_PBKDF_NO_BENCHMARK,
+	};
+	struct crypt_device *device = load(image);
+	int err = device ? add(device, &pbkdf, key, new, slot) : EXITS_FAILED;
+	char token[64];
+
+	if (!err) {
+		snprintf(token, sizeof token, "{\"type\":\"systemd-recovery\",\"keyslots\":[\"%u\"]}", *slot);
+		if (crypt_token_json_set(device, CRYPT_ANY_TOKEN, token) < 0) {
+			log_error("the recovery key's token cannot be made");
+			err = EXITS_FAILED;
+		}
+	}
+	crypt_free(device);
+	return err;
+}
+
+/* Whether `text` is a token that names the slot and no other. */
+static int names_only(const char *text, unsigned slot)
+{
+	struct json_object *token = json_tokener_parse(text);
+	int only = slots_named(token, slot) && json_object_array_length(luks_get(token, "keyslots")) == 1;
+
+	json_object_put(token);
+	return only;
+}
+
+/* A token of the slot alone would open nothing afterwards. The library takes the slot out of the others. */
+static int remove_tokens(struct crypt_device *device, unsigned slot)
+{
+	const char *text;
+
+	for (int i = 0; i < crypt_token_max(CRYPT_LUKS2); i++)
+		if (crypt_token_json_get(device, i, &text) >= 0 && names_only(text, slot) &&
+			crypt_token_json_set(device, i, NULL) < 0)
+			return -1;
+	return 0;
+}
+
+int header_remove_slot(int image, unsigned slot)
+{
+	struct crypt_device *device = load(image);
+	int err = device ? remove_tokens(device, slot) : -1;
+
+	if (!err)
+		err = crypt_keyslot_destroy(device, slot);
+	crypt_free(device);
+	if (!err)
+		return EXITS_OK;
+	log_error("key slot %u cannot be removed", slot);
+	return EXITS_FAILED;
+}

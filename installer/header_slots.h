@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Key slots of the header in an image, through libcryptsetup. Each function returns
+ * an exit code after telling why; the image is of no use then.
+ */
+#ifndef INSTALLER_HEADER_SLOTS_H
+#define INSTALLER_HEADER_SLOTS_H
+
+#include "installer/secrets.h"
+
+/* What deriving the key of a passphrase costs; 0: the defaults of installer/header.h. */
+struct header_cost {
+	uint32_t kib, ms;
+};
+
+/* A new slot with the volume key in `key` under the passphrase in `new`; *slot is its number. */
+int header_add_passphrase(int image, const struct secrets *key, const struct secrets *new,
+	const struct header_cost *cost, unsigned *slot);
+
+/* The same for a recovery key, as systemd-cryptenroll makes it: a fast derivation, for it needs no slow one, and a token. */
+int header_add_recovery(int image, const struct secrets *key, const struct secrets *new, unsigned *slot);
+
+/* Wipes a slot, and each token that opens no other. */
+int header_remove_slot(int image, unsigned slot);
+
+#endif
