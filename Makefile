@@ -254,7 +254,7 @@ demo: efi tool
 	@$(PYTHON) -u tests/machine/demo.py --disk "$(DISK)"
 run: efi tool
 	@$(PYTHON) -u tests/machine/demo.py --disk "$(DISK)" --interactive
-bench: efi tool $(B)/native/engine.so
+bench: efi tool guest $(B)/native/engine.so
 	@$(PYTHON) -u bench/bench.py
 # The part of it that needs no machine: the NVMe mediator on this processor.
 bench-native: $(B)/native/engine.so

@@ -14,6 +14,7 @@
 
 /* Offsets in the boot parameters ("zero page"). */
 #define BOOT_ACPI_RSDP      0x070
+#define BOOT_EFI            0x1c0
 #define BOOT_E820_ENTRIES   0x1e8
 #define BOOT_FLAG           0x1fe
 #define BOOT_MAGIC          0x202
@@ -25,14 +26,22 @@
 #define BOOT_COMMAND_LINE   0x228
 #define BOOT_E820           0x2d0
 #define BOOT_E820_MAX       128
-#define E820_RAM            1
 #define LOADER_UNDEFINED    0xff
 #define LOADED_HIGH         1
+
+/* What the kernel calls memory (arch/x86/include/uapi/asm/e820.h, that is ACPI 6.5 section 15). */
+enum e820_type { E820_RAM = 1, E820_RESERVED, E820_ACPI, E820_NVS, E820_UNUSABLE };
 
 struct e820 {
 	uint64_t base, bytes;
 	uint32_t type;
 } __attribute__((packed));
+
+/* struct efi_info of the boot parameters. */
+struct efi_info {
+	char signature[4];
+	uint32_t system_table, descriptor_bytes, version, map, map_bytes, system_table_high, map_high;
+};
 
 static uint64_t kernel, kernel_bytes, initrd, initrd_bytes;
 static uint8_t *parameters;
@@ -49,15 +58,52 @@ void guest_firmware(void)
 	initrd = files_load(L"initrd", 4096, &initrd_bytes);
 }
 
-static void add_ram(uint64_t base, uint64_t bytes)
+static enum e820_type e820_type(uint32_t type)
 {
-	struct e820 entry = {base, bytes, E820_RAM};
-	uint8_t *count = &parameters[BOOT_E820_ENTRIES];
+	switch (type) {
+	case EfiLoaderCode:
+	case EfiLoaderData:
+	case EfiBootServicesCode:
+	case EfiBootServicesData:
+	case EfiConventionalMemory:
+		return E820_RAM;
+	case EfiACPIReclaimMemory:
+		return E820_ACPI;
+	case EfiACPIMemoryNVS:
+		return E820_NVS;
+	case EfiUnusableMemory:
+		return E820_UNUSABLE;
+	default:
+		return E820_RESERVED;
+	}
+}
 
+/* Adjacent ranges of one type are one: the firmware's map has more than fit here. */
+static void add_memory(const EFI_MEMORY_DESCRIPTOR *entry)
+{
+	struct e820 *table = (struct e820 *)(parameters + BOOT_E820);
+	struct e820 next = {entry->PhysicalStart, entry->NumberOfPages * 4096, e820_type(entry->Type)};
+	uint8_t *count = &parameters[BOOT_E820_ENTRIES];
+	struct e820 *last = *count ? &table[*count - 1] : NULL;
+
+	if (last && last->type == next.type && last->base + last->bytes == next.base) {
+		last->bytes += next.bytes;
+		return;
+	}
 	if (*count == BOOT_E820_MAX)
 		guest_fail("the memory map has too many ranges");
-	memcpy(parameters + BOOT_E820 + *count * sizeof(entry), &entry, sizeof(entry));
-	(*count)++;
+	table[(*count)++] = next;
+}
+
+static void fill_memory(void)
+{
+	struct efi_info info = {"EL64", (uint32_t)machine.system_table, machine.map.descriptor_bytes,
+		machine.map.version, (uint32_t)machine.map.base, machine.map.bytes,
+		(uint32_t)(machine.system_table >> 32), (uint32_t)(machine.map.base >> 32)};
+
+	memcpy(parameters + BOOT_EFI, &info, sizeof(info));
+	for (uint32_t at = 0; at < machine.map.bytes; at += machine.map.descriptor_bytes)
+		add_memory((const EFI_MEMORY_DESCRIPTOR *)(machine.map.base + at));
 }
 
 static void fill_parameters(void)
@@ -74,10 +120,7 @@ static void fill_parameters(void)
 	put(BOOT_RAMDISK, initrd, 4);
 	put(BOOT_RAMDISK_BYTES, initrd_bytes, 4);
 	put(BOOT_COMMAND_LINE, (uint64_t)(line ? line : none), 4);
-	for (uint32_t i = 0; i < machine.ram_ranges; i++)
-		add_ram(machine.ram[i].base, machine.ram[i].bytes);
-	add_ram(kernel, (kernel_bytes + 4095) & ~4095ull);
-	add_ram(initrd, (initrd_bytes + 4095) & ~4095ull);
+	fill_memory();
 }
 
 void guest_main(void)

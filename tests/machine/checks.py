@@ -15,12 +15,14 @@ MARKER = "UNDERSEAL-PLAINTEXT-MARKER-"
 
 # Each job has a part of the partition to itself: sizes from a sector to 256 KiB, queue depths from 1 to 32.
 VERIFY_JOBS = (
-	("one", "randwrite", "512-4k", 1, "0", "4m"),
-	("small", "randwrite", "512-64k", 32, "8m", "12m"),
-	("page", "randrw", "4k", 32, "32m", "8m"),
-	("mixed", "randrw", "4k-128k", 8, "48m", "12m"),
-	("large", "write", "256k", 4, "72m", "12m"),
+	("one", "randwrite", "512-4k", 1, "0", "2m"),
+	("small", "randwrite", "512-64k", 32, "4m", "6m"),
+	("page", "randrw", "4k", 32, "16m", "4m"),
+	("mixed", "randrw", "4k-128k", 8, "24m", "6m"),
+	("large", "write", "256k", 4, "36m", "6m"),
 )
+VERIFIED_MIB = 48
+MARKER_MIB = 45  # behind all of them
 
 
 def verify(machine, device, lba_bytes=512):
@@ -35,7 +37,7 @@ def verify(machine, device, lba_bytes=512):
 def fio_then_judge(name, sector_bytes, cpus, kernel_options="", mode="", firmware=FIRMWARE, **place):
 	"""What fio has written and verified beneath is what stock tools decrypt, and stands nowhere in clear. `place` says
 	where the disk is, as of Disk; `mode` how the driver moves an ATA disk's data."""
-	path = setups.data_disk(name, 96, sector_bytes, lba_bytes=place.get("lba_bytes", 512))
+	path = setups.data_disk(name, VERIFIED_MIB, sector_bytes, lba_bytes=place.get("lba_bytes", 512))
 	disk = Disk(path, **place)
 	node = disk.node(1)
 	with setups.quick(name, [disk], cpus=cpus, kernel_options=kernel_options, firmware=firmware) as machine:
@@ -43,14 +45,14 @@ def fio_then_judge(name, sector_bytes, cpus, kernel_options="", mode="", firmwar
 		if mode:
 			machine.run(f"grep -q {mode} /sys/class/ata_device/*/xfer_mode")
 		verify(machine, node, disk.lba_bytes)
-		machine.run(f"yes {MARKER}{name} | dd of={node} bs=64k seek=1488 count=32 iflag=fullblock conv=fsync")
+		machine.run(f"yes {MARKER}{name} | dd of={node} bs=64k seek={MARKER_MIB * 16} count=32 iflag=fullblock conv=fsync")
 		machine.run("echo 3 >/proc/sys/vm/drop_caches")
 		seen = machine.run(f"openssl dgst -sha256 -r {node}", 60).split()[0]
 		setups.power_off(machine)
 	volume = stock.Volume(path, "data", setups.PASSPHRASE)
 	assert volume.sector_bytes == sector_bytes
 	assert volume.sha256() == seen, "stock tools decrypt something else than the guest reads"
-	assert volume.read(93 << 20, 65536).startswith(MARKER.encode()), "the marker is not where it was written"
+	assert volume.read(MARKER_MIB << 20, 65536).startswith(MARKER.encode()), "the marker is not where it was written"
 	assert stock.holds(path, MARKER.encode()) is None, "the marker is on the medium in clear"
 
 

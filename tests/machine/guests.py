@@ -7,17 +7,13 @@ import bochs
 import gpt
 import image
 import places
+import programs
 import setups
 from qemu import Disk, Machine
 
 END = r"^\[end: (passed|failed)\]$"
 ESP_MIB = 34
 DISK_MIB = 32
-OPTIONS_ON_ESP = "EFI/guest/options"
-
-
-def program(name):
-	return f"{places.BUILD}/guest/{name}.efi"
 
 
 def policy_text(name, policy=""):
@@ -27,12 +23,11 @@ def policy_text(name, policy=""):
 
 def _system(path, name, beneath, policy, options):
 	"""A disk of nothing but an ESP that starts the program."""
-	text = "".join(f"{key}={value}\n" for key, value in options.items())
-	files = {f"EFI/guest/{name}.efi": program(name), OPTIONS_ON_ESP: text.encode()}
+	files = {programs.on_esp(name): programs.built(name), programs.OPTIONS_ON_ESP: programs.options(options)}
 	if beneath:
 		files |= {image.FIRST_ON_ESP: places.UNDERSEAL_EFI, image.POLICY_ON_ESP: policy_text(name, policy).encode()}
 	else:
-		files[image.FIRST_ON_ESP] = program(name)
+		files[image.FIRST_ON_ESP] = programs.built(name)
 	gpt.make_esp(f"{path}.esp", ESP_MIB)
 	gpt.esp_put(f"{path}.esp", files)
 	gpt.make(path, [gpt.Part("ESP", gpt.TYPE_ESP, ESP_MIB, f"{path}.esp")])
@@ -62,12 +57,11 @@ def booted(name, case, *, beneath, policy="", options=None, sector_bytes=512, da
 def _system_of_bochs(path, name, beneath, options, volume, more):
 	"""The same for a machine of Bochs': the firmware's tables first, then the hypervisor, without a volume unless there
 	is one; `more` are files beside the program's."""
-	next_efi = (places.UNDERSEAL_EFI if volume else bochs.START_EFI) if beneath else program(name)
+	next_efi = (places.UNDERSEAL_EFI if volume else bochs.START_EFI) if beneath else programs.built(name)
 	policy = "next=\\" + bochs.GUEST_ON_ESP.replace("/", "\\") + "\n"
-	text = "".join(f"{key}={value}\n" for key, value in options.items())
 	gpt.make_esp(f"{path}.esp", bochs.DISK_MIB - 2)
-	gpt.esp_put(f"{path}.esp", {image.FIRST_ON_ESP: bochs.ACPI_EFI, OPTIONS_ON_ESP: text.encode(),
-		bochs.NEXT_ON_ESP: next_efi, bochs.POLICY_ON_ESP: policy.encode(), bochs.GUEST_ON_ESP: program(name),
+	gpt.esp_put(f"{path}.esp", {image.FIRST_ON_ESP: bochs.ACPI_EFI, programs.OPTIONS_ON_ESP: programs.options(options),
+		bochs.NEXT_ON_ESP: next_efi, bochs.POLICY_ON_ESP: policy.encode(), bochs.GUEST_ON_ESP: programs.built(name),
 		**{f"EFI/guest/{beside}": source for beside, source in more.items()}})
 	gpt.make(path, [gpt.Part("ESP", gpt.TYPE_ESP, bochs.DISK_MIB - 2, f"{path}.esp")])
 	os.unlink(f"{path}.esp")

@@ -9,6 +9,7 @@ import gpt
 import image
 import places
 import qemu
+import quickdisk
 import tools
 from qemu import Disk
 
@@ -81,17 +82,18 @@ def unlock(machine, passphrase=PASSPHRASE, seconds=30):
 
 @contextlib.contextmanager
 def quick(name, disks, *, beneath=True, policy="", kernel_options="", passphrase=PASSPHRASE, ready=True,
-		prepare=None, **machine):
+		packaged=False, prepare=None, tpm=None, **machine):
 	"""A quick machine at its shell (unless not `ready`), its system disk on virtio, `disks` as they say.
-	`passphrase` is typed when it runs beneath underseal; None when no prompt is expected. `prepare` is given the
-	system disk before the start."""
-	system = image.quick_disk(path(f"{name}-system"), kernel_options)
+	`passphrase` is typed when it runs beneath underseal; None when no prompt is expected. `packaged`: with boot manager
+	and kernel as they come, which one with a TPM always has, because the kernel's own stub hands on the firmware's log.
+	`prepare` is given the system disk before the start."""
+	system, following = quickdisk.make(path(f"{name}-system"), kernel_options, packaged or tpm is not None)
 	if beneath:
-		image.set_beneath(system, policy)
+		image.set_beneath(system, policy, following)
 	if prepare:
 		prepare(system)
 	all_disks = [Disk(system, bus="virtio", boot=True), Disk(tools.tools(), bus="virtio", readonly=True, serial="tools")]
-	with qemu.Machine(name, all_disks + list(disks), **machine) as started:
+	with qemu.Machine(name, all_disks + list(disks), tpm=tpm, **machine) as started:
 		if ready:
 			if beneath and passphrase is not None:
 				unlock(started, passphrase)

@@ -62,6 +62,16 @@ static void note_ram(const EFI_MEMORY_DESCRIPTOR *entry)
 	machine.ram[machine.ram_ranges++].bytes = entry->NumberOfPages * 4096;
 }
 
+static void note_map(const EFI_MEMORY_DESCRIPTOR *map, UINTN entries, UINTN size, UINT32 version)
+{
+	machine.map.base = (uint64_t)map;
+	machine.map.bytes = (uint32_t)(entries * size);
+	machine.map.descriptor_bytes = (uint32_t)size;
+	machine.map.version = version;
+	for (UINTN i = 0; i < entries; i++)
+		note_ram((const EFI_MEMORY_DESCRIPTOR *)((const UINT8 *)map + i * size));
+}
+
 /* The map's key is void after any allocation: a second try has a fresh one. */
 static bool leave_boot_services(EFI_HANDLE image)
 {
@@ -72,8 +82,7 @@ static bool leave_boot_services(EFI_HANDLE image)
 
 		if (!map || EFI_ERROR(BS->ExitBootServices(image, key)))
 			continue;
-		for (UINTN i = 0; i < entries; i++)
-			note_ram((const EFI_MEMORY_DESCRIPTOR *)((UINT8 *)map + i * size));
+		note_map(map, entries, size, version);
 		return true;
 	}
 	return false;
@@ -92,6 +101,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	read_options();
 	options_set(options_text);
 	rsdp = acpi_root();
+	machine.system_table = (uint64_t)system;
 	if (!take_pool())
 		return EFI_OUT_OF_RESOURCES;
 	guest_firmware();

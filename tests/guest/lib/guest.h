@@ -57,6 +57,11 @@ struct machine {
 		uint64_t base, bytes;
 	} ram[MACHINE_MAX_RAM];
 	uint64_t low_page; /* two free pages below 1 MiB, for code that CPUs start in */
+	uint64_t system_table;
+	struct {
+		uint64_t base; /* EFI_MEMORY_DESCRIPTORs, all of them (UEFI 7.2) */
+		uint32_t bytes, descriptor_bytes, version;
+	} map;
 };
 extern struct machine machine;
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """No CPU ever runs outside the hypervisor, however late and however often the guest starts it."""
 import os
+import shutil
 import subprocess
 
-import gpt
 import guests
-import image
 import places
+import quickdisk
 import setups
 from case import case
 from contained import Witness
@@ -52,11 +52,11 @@ def cpu_hotplug():
 	witness.judge(disk)
 
 
-def _kernel_disk(name, system):
-	"""A disk that is a file system with the system disk's own kernel and initrd."""
+def _kernel_disk(name):
+	"""A disk that is a file system with the kernel as Debian ships it, and the initrd."""
 	tree = places.fresh(f"{places.IMAGES}/{name}-tree")
 	for file in ("vmlinuz", "initrd.img"):
-		gpt.esp_get(system, file, f"{tree}/{file}", gpt.entry(system, "ESP").start)
+		shutil.copy(f"{quickdisk.parts()}/{file}", tree)
 	path = setups.path(f"{name}-kernel")
 	with open(path, "wb") as out:
 		out.truncate(64 << 20)
@@ -67,7 +67,7 @@ def _kernel_disk(name, system):
 @case("kexec into the same kernel: its CPUs are beneath, and it reads what the first one wrote", cost=5)
 def kexec():
 	disk = setups.data_disk("kexec", 32, 512)
-	kernel = _kernel_disk("kexec", image.quick_disk(setups.path("kexec-source")))
+	kernel = _kernel_disk("kexec")
 	witness = Witness()
 	disks = [Disk(disk), Disk(kernel, bus="virtio", readonly=True, serial="kernel")]
 	with setups.quick("kexec", disks, cpus=3) as machine:
@@ -75,7 +75,7 @@ def kexec():
 		for _ in range(2):
 			first = machine.run("cat /proc/sys/kernel/random/boot_id")
 			machine.run("mount -t ext4 -o ro /dev/$(grep -l kernel /sys/block/vd*/serial | cut -d/ -f4) /mnt")
-			machine.send(f"kexec /mnt/vmlinuz /mnt/initrd.img '{image.QUICK_OPTIONS}'\n")
+			machine.send(f"kexec /mnt/vmlinuz /mnt/initrd.img '{quickdisk.OPTIONS}'\n")
 			setups.at_shell(machine)
 			assert machine.run("cat /proc/sys/kernel/random/boot_id") != first
 			witness.check(machine, 3)

@@ -9,6 +9,7 @@ import differences
 import guests
 import image
 import places
+import quickdisk
 import setups
 import stock
 from case import case
@@ -83,10 +84,9 @@ def intel_refused():
 	cost=9)
 def intel_linux():
 	data = setups.data_disk("intel-linux-data", bochs.DATA_MIB, 512)
-	kernel, initrd, size = image.unpacked_linux()
-	options = {"kernel_bytes": size, "cmdline": f"{image.CONSOLE} rdinit=/init pci=nocrs"}
+	options, files = quickdisk.linux(f"{image.CONSOLE} rdinit=/init pci=nocrs")
 	with guests.booted_on_intel("linux", "intel-linux", beneath=True, data=data, options=options,
-			files={"kernel": kernel, "initrd": initrd}) as machine:
+			files=files) as machine:
 		setups.at_shell(machine, 200)
 		machine.run("until [ -b /dev/sdb1 ]; do sleep 1; done", 60)
 		machine.run(f"yes {checks.MARKER}intel | dd of=/dev/sdb1 bs=64k seek=128 count=16 iflag=fullblock conv=fsync")

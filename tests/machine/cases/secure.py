@@ -45,7 +45,7 @@ def _sign_system(disk, own):
 
 
 def _secure(name, disk, own, **kwargs):
-	return setups.quick(name, [Disk(disk)], memory=1024, firmware=FIRMWARE_SECURE,
+	return setups.quick(name, [Disk(disk)], memory=1024, firmware=FIRMWARE_SECURE, packaged=True,
 		prepare=lambda system: _sign_system(system, own), **kwargs)
 
 
