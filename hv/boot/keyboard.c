@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/keyboard.h"
+#include "hv/boot/input.h"
 #include "storage/crypt/wipe.h"
 #include <efilib.h>
 
 enum { KEY_BACKSPACE = 8, KEY_NEWLINE = 10, KEY_ENTER = 13, KEY_ESCAPE = 27, KEY_DELETE = 127 };
-
-static BOOLEAN wait_key(EFI_INPUT_KEY *key)
-{
-	UINTN index;
-
-	do {
-		if (!ST->ConIn || EFI_ERROR(BS->WaitForEvent(1, &ST->ConIn->WaitForKey, &index)))
-			return FALSE;
-	} while (EFI_ERROR(ST->ConIn->ReadKeyStroke(ST->ConIn, key)));
-	return TRUE;
-}
 
 /* One UCS-2 character; FALSE when it does not fit any more. */
 static BOOLEAN append(struct passphrase *passphrase, CHAR16 c)
@@ -49,15 +39,25 @@ static void erase_last(struct passphrase *passphrase)
 	Print(L"\b \b");
 }
 
-static BOOLEAN read_line(struct passphrase *passphrase, EFI_INPUT_KEY *key)
+/* What was typed so far was typed on other keys. */
+static void change_layout(struct passphrase *passphrase)
+{
+	secret_wipe(passphrase, sizeof(*passphrase));
+	input_change_layout();
+	Print(L"\nKeyboard: %a. From the start, please: ", layout_name(input_layout()));
+}
+
+static BOOLEAN read_line(struct passphrase *passphrase, struct input_key *key)
 {
 	for (;;) {
-		if (!wait_key(key) || key->ScanCode == SCAN_ESC || key->UnicodeChar == KEY_ESCAPE)
+		if (!input_wait(key) || key->scan_code == SCAN_ESC || key->c == KEY_ESCAPE)
 			return FALSE;
 		/* What a serial terminal's backspace key often sends. */
-		if (key->ScanCode == SCAN_DELETE)
-			key->UnicodeChar = KEY_BACKSPACE;
-		switch (key->UnicodeChar) {
+		if (key->scan_code == SCAN_DELETE)
+			key->c = KEY_BACKSPACE;
+		if (key->scan_code == SCAN_F2)
+			change_layout(passphrase);
+		switch (key->c) {
 		case KEY_ENTER:
 		case KEY_NEWLINE:
 			return TRUE;
@@ -66,7 +66,7 @@ static BOOLEAN read_line(struct passphrase *passphrase, EFI_INPUT_KEY *key)
 			erase_last(passphrase);
 			break;
 		default:
-			if (key->UnicodeChar >= ' ' && append(passphrase, key->UnicodeChar))
+			if (key->c >= ' ' && append(passphrase, key->c))
 				Print(L"*");
 		}
 	}
@@ -74,7 +74,7 @@ static BOOLEAN read_line(struct passphrase *passphrase, EFI_INPUT_KEY *key)
 
 BOOLEAN keyboard_read(struct passphrase *passphrase)
 {
-	EFI_INPUT_KEY key = {0};
+	struct input_key key = {0};
 	BOOLEAN entered;
 
 	passphrase->bytes = 0;

@@ -10,6 +10,7 @@
 #include "hv/boot/paths.h"
 #include "hv/boot/policy_file.h"
 #include "hv/boot/port.h"
+#include "hv/boot/screen.h"
 #include "hv/boot/takeover.h"
 #include "hv/boot/unlock.h"
 #include "hv/x86/libcrypto_port.h"
@@ -161,7 +162,7 @@ static EFI_STATUS run(EFI_HANDLE image)
 		return EFI_ALREADY_STARTED;
 	/* Time passes while somebody looks for a passphrase. */
 	BS->SetWatchdogTimer(0, 0, 0, NULL);
-	Print(L"Underseal %a\n", UNDERSEAL_VERSION);
+	screen_begin();
 	policy_read(&policy, &text, loaded);
 	if (policy.icr == BOOT_ICR_FAST)
 		Print(L"underseal.conf has icr=fast: a CPU that the system takes offline and starts again may run "

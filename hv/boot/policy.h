@@ -11,6 +11,7 @@
  *   panic=reset|halt                        reset (default): the machine starts anew after an error of the
  *                                           hypervisor's own; halt: it stands still
  *   tries=1..10                             passphrases, and PINs, asked for per volume, 3 by default
+ *   keyboard=us|uk|de|fr|jp                 what is printed on the keys, us by default; F2 changes it where it is asked
  *   allow_weak_tokens=0|1                   1: TPM tokens that do not bind PCR 12 are used as well
  *
  * A line that cannot be used is told and its key keeps the default: a slip in the
@@ -19,6 +20,7 @@
 #ifndef HV_BOOT_POLICY_H
 #define HV_BOOT_POLICY_H
 
+#include "hv/boot/layout.h"
 #include "hv/core/boot_info.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +34,7 @@ struct policy {
 	enum boot_panic panic;
 	bool debug;
 	unsigned tries;
+	enum layout keyboard;
 	bool allow_weak_tokens;
 };
 

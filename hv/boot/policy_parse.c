@@ -90,6 +90,17 @@ static bool set_tries(struct policy *policy, struct span value)
 	return true;
 }
 
+static bool set_keyboard(struct policy *policy, struct span value)
+{
+	for (enum layout layout = 0; layout < LAYOUT_COUNT; layout++) {
+		if (!is(value, layout_key(layout)))
+			continue;
+		policy->keyboard = layout;
+		return true;
+	}
+	return false;
+}
+
 static bool set_allow_weak_tokens(struct policy *policy, struct span value)
 {
 	policy->allow_weak_tokens = is(value, "1");
@@ -106,6 +117,7 @@ static const struct key {
 	{"debug", set_debug, "debug must be 0 or 1"},
 	{"panic", set_panic, "panic must be reset or halt"},
 	{"tries", set_tries, "tries must be a number from 1 to 10"},
+	{"keyboard", set_keyboard, "keyboard must be us, uk, de, fr or jp"},
 	{"allow_weak_tokens", set_allow_weak_tokens, "allow_weak_tokens must be 0 or 1"},
 };
 
@@ -139,6 +151,7 @@ void policy_defaults(struct policy *policy)
 	memset(policy, 0, sizeof(*policy));
 	policy->icr = BOOT_ICR_KEEP;
 	policy->tries = 3;
+	policy->keyboard = LAYOUT_US;
 }
 
 unsigned policy_parse(

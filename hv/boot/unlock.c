@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/unlock.h"
+#include "hv/boot/input.h"
 #include "hv/boot/keyboard.h"
 #include "hv/boot/open.h"
+#include "hv/boot/screen.h"
 #include "hv/boot/unlock_tpm.h"
 #include "keymgmt/recovery_key.h"
 #include "storage/crypt/wipe.h"
@@ -24,6 +26,7 @@ static enum answer try_passphrase(struct volume *volume, const struct passphrase
 /* An empty line is a slip of the finger, no try. */
 static BOOLEAN ask(const struct volume *volume, struct passphrase *passphrase)
 {
+	screen_ask();
 	do {
 		Print(L"Passphrase for %a: ", volume->name);
 		if (!keyboard_read(passphrase))
@@ -46,7 +49,7 @@ static enum answer ask_and_try(
 		Print(L"wrong passphrase.\n");
 		BS->Stall(1000000u << (i < 5 ? i : 5)); /* 1 s, 2 s, 4 s, ... */
 	}
-	Print(L"%a stays locked.\n", volume->name);
+	Print(L"%a stays locked; the computer starts without it.\n", volume->name);
 	return ANSWER_WRONG;
 }
 
@@ -85,11 +88,11 @@ static UINTN count_unlocked(const struct volume *volumes, UINTN count)
 UINTN unlock_volumes(struct volume *volumes, UINTN count, const struct policy *policy,
 	const struct policy_text *text, VOID *scratch)
 {
-	BOOLEAN go_on = unlock_with_tpm(volumes, count, policy, text, scratch);
+	BOOLEAN go_on;
 
-	if (go_on && count_unlocked(volumes, count) < count) {
-		Print(L"(Esc starts the computer without unlocking.)\n");
+	input_begin(policy->keyboard);
+	go_on = unlock_with_tpm(volumes, count, policy, text, scratch);
+	if (go_on && count_unlocked(volumes, count) < count)
 		ask_for_passphrases(volumes, count, policy->tries, scratch);
-	}
 	return count_unlocked(volumes, count);
 }

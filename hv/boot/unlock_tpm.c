@@ -3,6 +3,7 @@
 #include "hv/boot/keyboard.h"
 #include "hv/boot/measure.h"
 #include "hv/boot/open.h"
+#include "hv/boot/screen.h"
 #include "hv/boot/tpm.h"
 #include "keymgmt/base64.h"
 #include "storage/crypt/wipe.h"
@@ -84,6 +85,7 @@ static enum answer try_pins(const struct attempt *attempt)
 	enum answer answer = ANSWER_WRONG;
 	enum tpm2_result result = TPM2_WRONG_PIN;
 
+	screen_ask();
 	for (UINTN i = 0; i < attempt->pins && result == TPM2_WRONG_PIN; i++) {
 		Print(L"TPM PIN for %a (Enter alone goes on without): ", attempt->volume->name);
 		if (!keyboard_read(&pin)) {

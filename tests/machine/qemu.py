@@ -220,6 +220,16 @@ class Machine(Console):
 			if "return" in answer:
 				return answer["return"]
 
+	def type_keys(self, *keys):
+		"""Presses keys of the keyboard one after the other, by QEMU's names of where they are; `+` joins those that are
+		down together."""
+		for key in keys:
+			self.qmp("send-key", keys=[{"type": "qcode", "data": name} for name in key.split("+")])
+
+	def screenshot(self, path):
+		"""What its screen shows, as a PNG."""
+		self.qmp("screendump", filename=os.path.abspath(path), format="png")
+
 	def reset(self):
 		"""The reset button."""
 		self.qmp("system_reset")

@@ -45,6 +45,7 @@ static void assert_defaults(void)
 	assert_int_equal(policy.icr, BOOT_ICR_KEEP);
 	assert_false(policy.debug);
 	assert_int_equal(policy.tries, 3);
+	assert_int_equal(policy.keyboard, LAYOUT_US);
 	assert_false(policy.allow_weak_tokens);
 }
 
@@ -76,6 +77,10 @@ static void every_key_is_read(void **state)
 	assert_true(policy.allow_weak_tokens);
 	assert_int_equal(parse("allow_weak_tokens=0"), 0);
 	assert_false(policy.allow_weak_tokens);
+	assert_int_equal(parse("keyboard=jp"), 0);
+	assert_int_equal(policy.keyboard, LAYOUT_JP);
+	assert_int_equal(parse("keyboard=de"), 0);
+	assert_int_equal(policy.keyboard, LAYOUT_DE);
 }
 
 static void slips_cost_their_line_only(void **state)
@@ -86,7 +91,8 @@ static void slips_cost_their_line_only(void **state)
 		"next=/EFI/x.efi", "next=\\x.exe", "next=\\.efi", "next=\\a\\\\b.efi", "next=\\..\\b.efi",
 		"next=\\a?.efi", "next=\\a:b.efi", "next=\"\\a b.efi\"", "next=\\a\tb.efi",
 		"next=\\\xc3\xa9.efi", "\xef\xbb\xbftries=1", "icr=fast # why", "allow_weak_tokens=yes",
-		"allow_weak_tokens=", "allow_weak_tokens=11", "allow_weak_token=1"};
+		"allow_weak_tokens=", "allow_weak_tokens=11", "allow_weak_token=1", "keyboard=",
+		"keyboard=german", "keyboard=d", "keyboard=DE"};
 	char text[200];
 
 	(void)state;

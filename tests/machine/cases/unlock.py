@@ -5,10 +5,14 @@ import os
 import re
 
 import gpt
+import image
+import places
 import setups
 import stock
 from case import case
 from qemu import Disk
+
+SCREENSHOT = f"{places.IMAGES}/unlock.png"
 
 
 def _sha256(path):
@@ -53,6 +57,36 @@ def recovery_key():
 			said = machine.run(f"underseal {command} 2>&1; echo status $?")
 			assert "runs above underseal" in said and "status 3" in said, said
 		setups.power_off(machine)
+
+
+# A German's passphrase, and the keys that give it by what a US keyboard has in their places.
+GERMAN = "zahn-Öl@yü"
+GERMAN_KEYS = ("y", "a", "h", "n", "slash", "shift+semicolon", "l", "alt_r+q", "z", "bracket_left")
+
+
+@case("a passphrase typed on a German keyboard, chosen by F2; a terminal's characters are nobody's to change", cost=2)
+def keyboard_layout():
+	disk = setups.protect(image.data_disk(setups.path("keyboard-layout"), 32), 1, passphrase=GERMAN)
+	with setups.quick("keyboard-layout", [Disk(disk)], ready=False, policy="keyboard=uk\n",
+			options=("-device", "VGA")) as machine:
+		machine.wait(setups.PASSPHRASE_PROMPT, 30)
+		machine.type_keys("x", "f2")
+		machine.wait("Keyboard: German")
+		# The same keys over the serial port are what they say.
+		machine.send("yahn\r")
+		machine.wait("wrong passphrase")
+		machine.wait(setups.PASSPHRASE_PROMPT, 30)
+		machine.type_keys(*GERMAN_KEYS)
+		machine.wait(r"\*{%d}" % len(GERMAN))
+		machine.screenshot(SCREENSHOT)
+		machine.type_keys("ret")
+		machine.wait(r"\.\.\. done")
+		setups.at_shell(machine)
+		said = machine.text()
+		assert re.search(r"This computer: +QEMU Standard PC", said) and "German (F2" not in said, "the head is another one"
+		assert GERMAN not in said and "zahn" not in said, "the passphrase was shown"
+		setups.power_off(machine)
+	assert os.path.getsize(SCREENSHOT) > 2000, "there is nothing on the screen"
 
 
 def _damage(disk, copy):
