@@ -16,7 +16,7 @@ BOOT_S    := $(filter-out hv/boot/hv_image.S,$(wildcard hv/boot/*.S))
 TOOL_C    := $(wildcard installer/*.c)
 # The parts of hv/ that touch no hardware: also built for the host, for unit tests and fuzzers.
 PURE_C    := $(wildcard hv/x86/decode*.c hv/x86/execute*.c hv/x86/step*.c hv/x86/walk.c hv/x86/tss.c hv/core/npt.c hv/svm/npt_format.c hv/vmx/ept.c hv/x86/mtrr.c hv/vmx/capability.c hv/core/format.c hv/core/log_area.c hv/core/acpi*.c \
-	hv/boot/policy_parse.c hv/boot/gpt.c hv/boot/layout.c hv/boot/smbios.c)
+	hv/boot/policy_parse.c hv/boot/gpt.c hv/boot/layout.c hv/boot/smbios.c hv/boot/scrub.c)
 # The rest of the hypervisor, for the host over a model machine (tests/core/). Its memory functions and what it
 # tells libcrypto are the host's own there.
 CORE_C    := $(filter-out $(PURE_C) hv/core/string.c hv/x86/libcrypto_port.c,$(HV_C)) $(wildcard tests/core/*.c)

@@ -11,6 +11,7 @@
 
 struct input_key {
 	CHAR16 c; /* as the layout has it; 0: none */
+	CHAR16 raw; /* as the firmware gave it */
 	UINT16 scan_code; /* UEFI 2.10, table 12.2 */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/keyboard.h"
 #include "hv/boot/input.h"
+#include "hv/boot/typed.h"
 #include "storage/crypt/wipe.h"
 #include <efilib.h>
 
@@ -52,6 +53,8 @@ static BOOLEAN read_line(struct passphrase *passphrase, struct input_key *key)
 	for (;;) {
 		if (!input_wait(key) || key->scan_code == SCAN_ESC || key->c == KEY_ESCAPE)
 			return FALSE;
+		if (key->raw)
+			typed_note(key->raw);
 		/* What a serial terminal's backspace key often sends. */
 		if (key->scan_code == SCAN_DELETE)
 			key->c = KEY_BACKSPACE;
@@ -81,6 +84,8 @@ BOOLEAN keyboard_read(struct passphrase *passphrase)
 	entered = read_line(passphrase, &key);
 	Print(L"\n");
 	secret_wipe(&key, sizeof(key));
+	/* The firmware's queues still hold it. */
+	typed_scrub(passphrase, sizeof(*passphrase));
 	if (!entered)
 		secret_wipe(passphrase, sizeof(*passphrase));
 	return entered;

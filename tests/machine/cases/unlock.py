@@ -5,6 +5,7 @@ import os
 import re
 
 import gpt
+import guests
 import image
 import places
 import setups
@@ -150,6 +151,37 @@ def _keys_after(name, command):
 		machine.wait_stopped()
 		after = places_of_keys(machine, volume)
 		assert not after, f"keys are still in RAM at {[hex(at) for at in after]}"
+
+
+def _as_typed(text, stride):
+	"""A pattern for the text as keys in a queue, with that many bytes from one to the next."""
+	gap = b"[\\s\\S]{%d}" % (stride - 1)
+	return re.compile(gap.join(re.escape(character.encode()) for character in text))
+
+
+@case("what was typed, over a serial port and on a keyboard, is nowhere in RAM once something else runs", cost=2)
+def passphrase_wiped():
+	# Words of firmware's are in its memory: these are not.
+	typed = "kw8 vq2 zj5 xh7"
+	disk = setups.protect(image.data_disk(setups.path("passphrase-wiped"), 32), 1, passphrase=typed)
+	for way in "serial", "keyboard":
+		with guests.booted("hello", f"passphrase-wiped-{way}", beneath=True, data=disk, typed=False, memory=512,
+				keep_memory=True) as machine:
+			machine.wait(setups.PASSPHRASE_PROMPT, 30)
+			if way == "serial":
+				machine.send(typed + "\r")
+			else:
+				machine.type_keys(*("spc" if key == " " else key for key in typed), "ret")
+			machine.wait(guests.END, 60)
+			machine.wait_stopped()
+			path = f"{machine.directory}/memory"
+			machine.dump_memory(path)
+			with open(path, "rb") as dump:
+				memory = dump.read()
+			os.unlink(path)
+			for stride in (1, 2, 4, 6, 8, 12, 16, 24):
+				found = _as_typed(typed[:6], stride).search(memory)
+				assert not found, f"typed by {way}, it is in RAM at {found.start():#x}, {stride} bytes from key to key"
 
 
 @case("keys are in the hypervisor's memory alone, and nowhere after a power-off", cost=2)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of one answer, to find them again in the firmware's memory. */
+#ifndef HV_BOOT_TYPED_H
+#define HV_BOOT_TYPED_H
+
+#include <efi.h>
+
+/* `c` as the firmware gave it. */
+void typed_note(CHAR16 c);
+
+/* Overwrites what was noted in the firmware's data, but for [keep, keep + bytes), and forgets it. */
+void typed_scrub(const VOID *keep, UINTN bytes);
+
+#endif
