@@ -13,5 +13,6 @@ int command_enroll(int count, char **words);
 int command_remove(int count, char **words);
 int command_stat(int count, char **words);
 int command_log(int count, char **words);
+int command_lock(int count, char **words);
 
 #endif

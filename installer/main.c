@@ -22,6 +22,7 @@ static const char help_text[] =
 	"  underseal stat [--json]       its exits, by reason and processor\n"
 	"  underseal log [--previous] [--json]\n"
 	"                                its log; --previous: that of the start before this one\n"
+	"  underseal lock                write what is pending, wipe the keys, turn the computer off\n"
 	"\n"
 	"Options of protect:\n"
 	"  --partition N                 the partition's number in the GPT\n"
@@ -75,6 +76,7 @@ static const struct {
 	{"status",	   command_status },
 	{"stat",	 command_stat   },
 	{"log",	command_log	   },
+	{"lock",	       command_lock	   },
 	{"--help",	   help	       },
 	{"-h",	       help	   },
 	{"--version", version	     },

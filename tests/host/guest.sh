@@ -8,6 +8,8 @@ for command in status stat log; do
 	expect 5 'does not run beneath underseal' "$underseal" $command
 	expect 5 'does not run beneath underseal' "$underseal" $command --json
 done
+expect 5 'does not run beneath underseal' "$underseal" lock
+expect 2 'does not take' "$underseal" lock now
 expect 2 'does not take' "$underseal" stat disk
 expect 2 'unrecognized option' "$underseal" log --verbose
 expect 2 'does not take --previous' "$underseal" stat --previous

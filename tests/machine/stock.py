@@ -33,6 +33,7 @@ class Xts:
 
 	def decrypt(self, data, first_unit, sector_bytes):
 		"""Whole sectors, whose tweaks count units of 512 bytes from `first_unit`."""
+		assert len(data) % sector_bytes == 0, "not whole cipher sectors"
 		plain, written = ctypes.create_string_buffer(len(data)), ctypes.c_int()
 		source = ctypes.create_string_buffer(data, len(data))
 		into, out_of, count = ctypes.addressof(plain), ctypes.addressof(source), ctypes.addressof(written)

@@ -151,6 +151,7 @@ def _keys_after(name, command):
 		machine.wait_stopped()
 		after = places_of_keys(machine, volume)
 		assert not after, f"keys are still in RAM at {[hex(at) for at in after]}"
+	return volume
 
 
 def _as_typed(text, stride):
@@ -187,6 +188,12 @@ def passphrase_wiped():
 @case("keys are in the hypervisor's memory alone, and nowhere after a power-off", cost=2)
 def keys_wiped_at_power_off():
 	_keys_after("keys-wiped-at-power-off", "poweroff -f")
+
+
+@case("underseal lock writes what is pending, wipes the keys and turns the machine off", cost=2)
+def keys_wiped_by_lock():
+	volume = _keys_after("keys-wiped-by-lock", "echo kept | dd of=/dev/sda1 bs=4096 seek=1 conv=sync; underseal lock")
+	assert volume.read(4096, 512).startswith(b"kept"), "what was written before is lost"
 
 
 @case("keys are nowhere in RAM after a reboot was asked for", cost=2)
