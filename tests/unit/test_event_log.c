@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Event logs: what PCRs they lead to, by OpenSSL's own SHA-256 beside ours, where ours
- * begins, and what is refused. Logs of real firmware are replayed in tests/host/tpm2.sh.
+ * begins, and what is refused. Logs of real firmware are replayed by machines (tests/machine/cases/tpm_enroll.py).
  */
 #include "keymgmt/event_log.h"
 #include <openssl/sha.h>

@@ -38,9 +38,7 @@ def _said(machine, words):
 
 def _first_in_pcr12(machine, count):
 	"""Digests of the first events in PCR 12 by the firmware's log, which must lead to what the PCR holds."""
-	machine.run("mount -t securityfs security /sys/kernel/security")
-	log = bytes.fromhex("".join(machine.run("xxd -p /sys/kernel/security/tpm0/binary_bios_measurements").split()))
-	digests = tpm.digests_of(log, 12)
+	digests = tpm.digests_of(tpm.log_of(machine), 12)
 	value = machine.run("cat /sys/class/tpm/tpm0/pcr-sha256/12").strip()
 	assert tpm.replay(digests).hex().upper() == value, f"the log of PCR 12 does not lead to {value}"
 	return digests[:count]
