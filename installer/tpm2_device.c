@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_mu.h>
 #include <tss2/tss2_rc.h>
@@ -53,6 +54,12 @@ static void wait_a_little(void *context)
 	usleep(PAUSE_US);
 }
 
+static bool random_bytes(void *context, uint8_t *bytes, size_t count)
+{
+	(void)context;
+	return getrandom(bytes, count, 0) == (ssize_t)count;
+}
+
 struct tpm2 *tpm2_device_commands(struct tpm2_device *d)
 {
 	return &d->commands;
@@ -87,6 +94,7 @@ int tpm2_device_open(struct tpm2_device **device, const char *name)
 	err = connect(d, name ? name : DEFAULT_NAME);
 	d->commands.submit = submit;
 	d->commands.pause = wait_a_little;
+	d->commands.random = random_bytes;
 	d->commands.context = d->tcti;
 	d->commands.max_response = TPM2_RESPONSE_BYTES;
 	return err;

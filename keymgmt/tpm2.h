@@ -6,7 +6,8 @@
  *
  * Every answer is hostile: its sizes are checked whole before a byte of it is used.
  * What was loaded into the TPM is flushed, and secrets are wiped, on every way out.
- * No allocation. The secret itself crosses the transport in clear; a PIN does not.
+ * No allocation. The secret crosses the transport encrypted when the primary key is of
+ * ECC and there are random bytes, otherwise in clear; a PIN never does.
  */
 #ifndef KEYMGMT_TPM2_H
 #define KEYMGMT_TPM2_H
@@ -57,6 +58,11 @@ struct tpm2 {
 		size_t *response_bytes);
 	/* Lets a busy TPM work; some milliseconds. */
 	void (*pause)(void *context);
+	/*
+	 * Random bytes that whoever listens to the transport does not know; false when
+	 * there are none. May be NULL. They keep secret what is unsealed.
+	 */
+	bool (*random)(void *context, uint8_t *bytes, size_t count);
 	void *context;
 	size_t max_response; /* the most the transport takes for *response_bytes; at least 1024 is needed */
 

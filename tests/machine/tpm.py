@@ -58,8 +58,17 @@ class Tpm:
 	def beside(self, control):
 		"""Starts it for an emulator that holds the other end of the socket `control`; it ends with the connection."""
 		with open(f"{self._state}/log", "ab") as log:
-			return subprocess.Popen(self._command("--ctrl", f"type=unixio,clientfd={control.fileno()}", "--terminate"),
+			return subprocess.Popen(self._command("--ctrl", f"type=unixio,clientfd={control.fileno()}", "--terminate",
+					"--log", f"file={self._state}/wires,level=20,truncate"),
 				pass_fds=(control.fileno(),), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+	def on_the_wires(self, secret):
+		"""Whether a command or an answer between the last emulator and the TPM has held the bytes."""
+		with open(f"{self._state}/wires", encoding="ascii") as wires:
+			lines = [line for line in wires if re.fullmatch(r"( [0-9A-F]{2})+ *\n", line)]
+		seen = bytes.fromhex("".join(lines))
+		assert len(seen) > 1000, "nothing was recorded"
+		return secret in seen
 
 	@contextlib.contextmanager
 	def here(self, policy=None):

@@ -77,6 +77,19 @@ def tpm_replay():
 		assert weak == "unsealed 32 bytes", f"it cannot unseal at all: nothing was tested ({weak})"
 
 
+@case("what a probe on the TPM's wires sees: not what opens the volume, though what root has unsealed without encryption")
+def tpm_wires():
+	with tpm.Tpm("tpm-wires") as chip:
+		disk = _disk("tpm-wires", chip, ((7, 12), None), ((7,), None))
+		strong, weak = (chip.secret(disk, number, _policy()) for number in range(2))
+		with setups.quick("tpm-wires", [Disk(disk)], passphrase=None, tpm=chip) as machine:
+			assert re.search(r"with the TPM \.\.\. done", machine.text()), "no word about the TPM"
+			assert "token 1: unsealed" in machine.run("CLEAR=1 unseal /dev/tpm0 /dev/sda2"), "root cannot unseal at all"
+			setups.power_off(machine)
+		assert chip.on_the_wires(weak), "not even a secret in clear was seen: nothing was tested"
+		assert not chip.on_the_wires(strong), "what opens the volume crosses the wires in clear"
+
+
 @case("what the TPM has unsealed is nowhere in RAM once something else runs")
 def tpm_secret_wiped():
 	policy = guests.policy_text("unseal").encode()

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """TPM tokens of our own: `underseal enroll --tpm2` and `reseal`, with the event log of a machine's firmware."""
-import dataclasses
 import os
 import re
 
@@ -8,7 +7,8 @@ import image
 import setups
 import tpm
 from case import case
-from qemu import FIRMWARE, FIRMWARE_SECURE, Disk
+from cases import secure
+from qemu import Disk
 
 
 def _file(name, data):
@@ -69,18 +69,18 @@ def tpm_enrolled():
 			setups.power_off(machine)
 
 
-@case("other keys in the firmware and another policy file: told which PCRs differ, and why; reseal makes it silent again",
-	cost=3)
+@case("Secure Boot switched on and another policy file: told which PCRs differ, and why; reseal makes it silent again",
+	cost=7)
 def tpm_pcr_changed():
-	other, lines = dataclasses.replace(FIRMWARE, variables=FIRMWARE_SECURE.variables), "tries=5\n"
+	def changed(disk, **kwargs):
+		return secure.machine_of("tpm-pcr-changed", disk, secure.signed_underseal(), policy="tries=5\n", tpm=chip, **kwargs)
 	with tpm.Tpm("tpm-pcr-changed") as chip:
 		disk = setups.data_disk("tpm-pcr-changed", 32, 512)
 		recovery = setups.recovery_key(disk)
 		_enroll(chip, disk, _log_of_a_start("tpm-pcr-changed", chip, disk))
-		with setups.quick("tpm-pcr-changed", [Disk(disk)], passphrase=recovery, policy=lines, firmware=other,
-				tpm=chip) as machine:
+		with changed(disk, passphrase=recovery) as machine:
 			said = _words(machine)
-			assert "PCR7differs.SecureBootchangesit" in said, "no word about the firmware's keys"
+			assert "PCR7differs.SecureBootchangesit" in said, "no word about Secure Boot"
 			assert "PCR12differs.Anotherpolicyfile(underseal.conf)changesit." in said, "no word about the policy file"
 			assert "undersealreseal" in said, "no word about what to do"
 			_refuses(machine, "reseal /dev/sda")
@@ -88,8 +88,7 @@ def tpm_pcr_changed():
 			setups.power_off(machine)
 		_seal(chip, disk, recovery, "reseal", log)
 		assert tpm.kinds(disk) == {0: "password", 1: "recovery", 3: "tpm2"}, tpm.kinds(disk)
-		with setups.quick("tpm-pcr-changed", [Disk(disk)], passphrase=None, policy=lines, firmware=other,
-				tpm=chip) as machine:
+		with changed(disk, passphrase=None) as machine:
 			assert _opened_silently(machine), "no word about the TPM"
 			setups.power_off(machine)
 
