@@ -157,7 +157,7 @@ $(B)/tool/%.o: %.c | $(B)/.deps
 $(B)/tool/libstorage.a: $(TOOL_STORAGE_O)
 	@rm -f $@; ar rcs $@ $(TOOL_STORAGE_O)
 $(B)/underseal: $(TOOL_O) $(B)/tool/libstorage.a
-	@gcc $(TOOL_CHECKS) -o $@ $(TOOL_O) $(B)/tool/libstorage.a -lcryptsetup -lfdisk -lblkid -ljson-c $(LIBARGON2) $(LIBCRYPTO) -lpthread
+	@gcc $(TOOL_CHECKS) -o $@ $(TOOL_O) $(B)/tool/libstorage.a -lcryptsetup -lfdisk -lblkid -ljson-c -ltss2-esys -ltss2-tctildr -ltss2-mu -ltss2-rc $(LIBARGON2) $(LIBCRYPTO) -lpthread
 	@echo "built $@"
 tool: $(B)/underseal
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "installer/command_tpm2.h"
 #include "installer/commands.h"
 #include "installer/exits.h"
 #include "installer/keys.h"
@@ -33,6 +34,7 @@ int command_list(int count, char **words)
 enum keys_option {
 	OPTION_PASSPHRASE = 256,
 	OPTION_RECOVERY_KEY,
+	OPTION_TPM2,
 	OPTION_PARTITION,
 	OPTION_PASSPHRASE_FILE,
 	OPTION_NEW_PASSPHRASE_FILE,
@@ -44,6 +46,13 @@ enum keys_option {
 static const struct option enroll_options[] = {
 	{"passphrase",		 no_argument,	      NULL, OPTION_PASSPHRASE	      },
 	{"recovery-key",	       no_argument,       NULL, OPTION_RECOVERY_KEY	    },
+	{"tpm2",		 no_argument,	      NULL, OPTION_TPM2		      },
+	{"tpm2-pcrs",	      required_argument, NULL, OPTION_TPM2_PCRS	  },
+	{"tpm2-device",	required_argument, NULL, OPTION_TPM2_DEVICE	},
+	{"event-log",	      required_argument, NULL, OPTION_EVENT_LOG	  },
+	{"policy-file",	required_argument, NULL, OPTION_POLICY_FILE	},
+	{"pin",		no_argument,       NULL, OPTION_PIN		     },
+	{"pin-file",	     required_argument, NULL, OPTION_PIN_FILE	       },
 	{"partition",	      required_argument, NULL, OPTION_PARTITION	  },
 	{"passphrase-file",     required_argument, NULL, OPTION_PASSPHRASE_FILE	   },
 	{"new-passphrase-file", required_argument, NULL, OPTION_NEW_PASSPHRASE_FILE},
@@ -63,7 +72,7 @@ static const struct option remove_options[] = {
 static int take_kind(struct keys_options *o, enum keys_new kind)
 {
 	if (o->new && o->new != kind) {
-		log_error("enroll takes one of --passphrase and --recovery-key");
+		log_error("enroll takes one of --passphrase, --recovery-key and --tpm2");
 		return -1;
 	}
 	o->new = kind;
@@ -77,6 +86,8 @@ static int take(struct keys_options *o, int option)
 		return take_kind(o, KEYS_PASSPHRASE);
 	case OPTION_RECOVERY_KEY:
 		return take_kind(o, KEYS_RECOVERY);
+	case OPTION_TPM2:
+		return take_kind(o, KEYS_TPM2);
 	case OPTION_PARTITION:
 		return option_number("partition", optarg, 1, 256, &o->partition);
 	case OPTION_PASSPHRASE_FILE:
@@ -93,12 +104,26 @@ static int take(struct keys_options *o, int option)
 		o->force = 1;
 		return 0;
 	}
-	return -1;
+	return command_tpm2_option(&o->tpm2, option);
 }
 
 static int is_standard_input(const char *file)
 {
 	return file && !strcmp(file, "-");
+}
+
+/* Options of a TPM token go with one; it binds PCR 7 and 12 when nothing else is said. */
+static int fits_tpm2(struct keys_options *o)
+{
+	struct tpm2_slot_options *t = &o->tpm2;
+
+	if (o->new != KEYS_TPM2)
+		return !t->measured.pcrs && !t->device && !t->measured.event_log && !t->measured.policy_file && !t->pin &&
+		       !t->pin_file;
+	if (!t->measured.pcrs)
+		t->measured.pcrs = 1u << 7 | 1u << 12;
+	t->pin |= !!t->pin_file;
+	return 1;
 }
 
 int command_enroll(int count, char **words)
@@ -112,7 +137,9 @@ int command_enroll(int count, char **words)
 	if (optind + 1 != count)
 		log_error("enroll takes one TARGET: a disk or an image file");
 	else if (!o.new)
-		log_error("what shall be enrolled? Give --passphrase or --recovery-key");
+		log_error("what shall be enrolled? Give --passphrase, --recovery-key or --tpm2");
+	else if (!fits_tpm2(&o))
+		log_error("--tpm2-pcrs, --tpm2-device, --event-log, --policy-file, --pin and --pin-file go with --tpm2");
 	else if (o.new == KEYS_RECOVERY && o.new_passphrase_file)
 		log_error("--new-passphrase-file goes with --passphrase: a recovery key is made, not given");
 	else if (is_standard_input(o.passphrase_file) && is_standard_input(o.new_passphrase_file))

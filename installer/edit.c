@@ -205,7 +205,11 @@ int edit_commit(struct edit *e, unsigned slot)
 	if (!err)
 		err = write_change(e, &changed, slot);
 	volume_close(&changed);
-	return err;
+	if (err)
+		return err;
+	/* A further change starts from what the disk has now. */
+	volume_close(&e->volume);
+	return open_header(e);
 }
 
 void edit_close(struct edit *e)

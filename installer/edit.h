@@ -44,8 +44,8 @@ int edit_prove(const struct edit *edit, struct secrets *secrets);
 
 /*
  * Writes what the image has in the area of key slot `slot`, then its text as both
- * copies. Refuses when the header on the disk is no longer the one that was read.
- * Returns an exit code.
+ * copies. Refuses when the header on the disk is no longer the one that was read, or
+ * that was written last. Returns an exit code.
  */
 int edit_commit(struct edit *edit, unsigned slot);
 

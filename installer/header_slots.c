@@ -9,8 +9,9 @@
 #include <json-c/json.h>
 #include <libcryptsetup.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#define RECOVERY_ITERATIONS 1000
+#define RANDOM_KEY_ITERATIONS 1000
 
 /* The header in the image, or NULL after an error line. */
 static struct crypt_device *load(int image)
@@ -70,49 +71,102 @@ int header_add_passphrase(int image, const struct secrets *key, const struct sec
 	return err;
 }
 
-int header_add_recovery(int image, const struct secrets *key, const struct secrets *new, unsigned *slot)
+/* A token that does not say which slots it is of is the new slot's. */
+static int set_tokens(struct crypt_device *device, struct json_object *const *tokens, unsigned count, unsigned slot)
+{
+	char number[16];
+
+	snprintf(number, sizeof number, "%u", slot);
+	for (unsigned i = 0; i < count; i++) {
+		if (!luks_get(tokens[i], "keyslots")) {
+			struct json_object *list = json_object_new_array();
+
+			json_object_array_add(list, json_object_new_string(number));
+			json_object_object_add(tokens[i], "keyslots", list);
+		}
+		if (crypt_token_json_set(device, CRYPT_ANY_TOKEN,
+			    json_object_to_json_string_ext(tokens[i], JSON_C_TO_STRING_PLAIN)) < 0) {
+			log_error("the token of the new slot cannot be made: the header may have no room for it");
+			return EXITS_REFUSED;
+		}
+	}
+	return EXITS_OK;
+}
+
+int header_add_with_tokens(int image, const struct secrets *key, const struct secrets *new,
+	struct json_object *const *tokens, unsigned count, unsigned *slot)
 {
 	const struct crypt_pbkdf_type pbkdf = {
 		.type = CRYPT_KDF_PBKDF2,
 		.hash = "sha512",
-		.iterations = RECOVERY_ITERATIONS,
+		.iterations = RANDOM_KEY_ITERATIONS,
 		.flags = CRYPT_PBKDF_NO_BENCHMARK,
 	};
 	struct crypt_device *device = load(image);
 	int err = device ? add(device, &pbkdf, key, new, slot) : EXITS_FAILED;
-	char token[64];
 
-	if (!err) {
-		snprintf(token, sizeof token, "{\"type\":\"systemd-recovery\",\"keyslots\":[\"%u\"]}", *slot);
-		if (crypt_token_json_set(device, CRYPT_ANY_TOKEN, token) < 0) {
-			log_error("the recovery key's token cannot be made");
-			err = EXITS_FAILED;
-		}
-	}
+	if (!err)
+		err = set_tokens(device, tokens, count, *slot);
 	crypt_free(device);
 	return err;
 }
 
-/* Whether `text` is a token that names the slot and no other. */
-static int names_only(const char *text, unsigned slot)
+int header_add_recovery(int image, const struct secrets *key, const struct secrets *new, unsigned *slot)
 {
-	struct json_object *token = json_tokener_parse(text);
-	int only = slots_named(token, slot) && json_object_array_length(luks_get(token, "keyslots")) == 1;
+	struct json_object *token = json_object_new_object();
+	int err;
 
+	json_object_object_add(token, "type", json_object_new_string("systemd-recovery"));
+	err = header_add_with_tokens(image, key, new, &token, 1, slot);
 	json_object_put(token);
-	return only;
+	return err;
 }
 
-/* A token of the slot alone would open nothing afterwards. The library takes the slot out of the others. */
-static int remove_tokens(struct crypt_device *device, unsigned slot)
+/* The header's text; the caller frees it. NULL when there is none. */
+static struct json_object *text_of(struct crypt_device *device)
 {
 	const char *text;
 
-	for (int i = 0; i < crypt_token_max(CRYPT_LUKS2); i++)
-		if (crypt_token_json_get(device, i, &text) >= 0 && names_only(text, slot) &&
-			crypt_token_json_set(device, i, NULL) < 0)
-			return -1;
-	return 0;
+	return crypt_dump_json(device, &text, 0) ? NULL : json_tokener_parse(text);
+}
+
+static int is_of_slot_alone(struct json_object *token, unsigned slot)
+{
+	return slots_named(token, slot) && json_object_array_length(luks_get(token, "keyslots")) == 1;
+}
+
+/* Whether the token is a record of ours of a policy that no other token has. */
+static int is_of_nothing(struct json_object *token, struct json_object *root)
+{
+	return !strcmp(luks_text(token, "type"), SLOTS_RECORD) &&
+	       !slots_has_policy(root, SLOTS_TPM2, luks_text(token, SLOTS_POLICY));
+}
+
+/*
+ * A token of the slot alone would open nothing afterwards; with it goes what is
+ * recorded of it. The library takes the slot out of the others.
+ */
+static int remove_tokens(struct crypt_device *device, unsigned slot)
+{
+	struct json_object *root = text_of(device);
+	int err = 0;
+
+	if (!luks_get(root, "tokens")) {
+		json_object_put(root);
+		return -1;
+	}
+	for (int records = 0; records < 2; records++) {
+		json_object_object_foreach(luks_get(root, "tokens"), name, token)
+		{
+			if (!(records ? is_of_nothing(token, root) : is_of_slot_alone(token, slot)))
+				continue;
+			if (crypt_token_json_set(device, atoi(name), NULL) < 0)
+				err = -1;
+			json_object_object_del(luks_get(root, "tokens"), name);
+		}
+	}
+	json_object_put(root);
+	return err;
 }
 
 int header_remove_slot(int image, unsigned slot)

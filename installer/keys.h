@@ -4,11 +4,12 @@
 #define INSTALLER_KEYS_H
 
 #include "installer/header_slots.h"
+#include "installer/tpm2_slot.h"
 
 /* Prints a table, or one JSON object. `partition` 0: the only protected one. Returns an exit code. */
 int keys_list(const char *target, unsigned partition, int json);
 
-enum keys_new { KEYS_NONE, KEYS_PASSPHRASE, KEYS_RECOVERY };
+enum keys_new { KEYS_NONE, KEYS_PASSPHRASE, KEYS_RECOVERY, KEYS_TPM2 };
 
 struct keys_options {
 	const char *target;
@@ -19,7 +20,10 @@ struct keys_options {
 	const char *new_passphrase_file; /* NULL: ask */
 	struct header_cost cost;
 
-	uint32_t slot; /* keys_remove */
+	struct tpm2_slot_options tpm2; /* keys_enroll, keys_reseal */
+
+	uint32_t slot; /* keys_remove; keys_reseal when `slot_given` */
+	int slot_given;
 	int force;
 };
 
@@ -29,6 +33,13 @@ struct keys_options {
  * header with the new key. Returns an exit code.
  */
 int keys_enroll(const struct keys_options *options);
+
+/*
+ * Seals a new key for what the PCRs of a TPM token hold by now: adds a slot as
+ * keys_enroll does, and removes the old one when the new one is on the disk. The
+ * token is the only one, or that of `slot`. Returns an exit code.
+ */
+int keys_reseal(const struct keys_options *options);
 
 /*
  * Wipes a key slot and its token. A passphrase or recovery key of another slot must

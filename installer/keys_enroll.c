@@ -22,6 +22,16 @@ static int add(const struct edit *e, const struct keys_options *o, const struct 
 	return header_add_passphrase(e->image, old, new, &o->cost, slot);
 }
 
+static int add_typed(const struct edit *e, const struct keys_options *o, const struct secrets *old, struct secrets *new,
+	unsigned *slot)
+{
+	int err = take_new(o, new);
+
+	if (!err)
+		err = add(e, o, old, new, slot);
+	return err ? err : edit_prove(e, new);
+}
+
 /* A recovery key that nobody has seen is a slot for nobody. */
 static int show(const struct secrets *recovery, unsigned slot)
 {
@@ -39,16 +49,14 @@ static int enroll(struct edit *e, const struct keys_options *o, struct secrets *
 	unsigned slot;
 	int err = edit_open_writable(e, o->target, o->partition);
 
+	if (err && o->new == KEYS_TPM2)
+		tpm2_slot_tell_way(e);
 	if (!err)
 		err = secrets_passphrase(old, o->passphrase_file, 0);
 	if (!err)
 		err = header_unlock(e->image, old);
 	if (!err)
-		err = take_new(o, new);
-	if (!err)
-		err = add(e, o, old, new, &slot);
-	if (!err)
-		err = edit_prove(e, new);
+		err = o->new == KEYS_TPM2 ? tpm2_slot_add(e, &o->tpm2, old, &slot) : add_typed(e, o, old, new, &slot);
 	if (!err)
 		err = edit_commit(e, slot);
 	if (err)

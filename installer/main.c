@@ -14,8 +14,11 @@ static const char help_text[] =
 	"                                what is protected on a disk or in an image file\n"
 	"  underseal list TARGET [--partition N] [--json]\n"
 	"                                the key slots and tokens of a protected partition\n"
-	"  underseal enroll TARGET --passphrase|--recovery-key [OPTION...]\n"
-	"                                add a passphrase, or make a recovery key and show it once\n"
+	"  underseal enroll TARGET --passphrase|--recovery-key|--tpm2 [OPTION...]\n"
+	"                                add a passphrase, make a recovery key and show it once, or\n"
+	"                                have the TPM open the partition at the start\n"
+	"  underseal reseal TARGET [OPTION...]\n"
+	"                                renew a TPM token after what is measured has changed\n"
 	"  underseal remove TARGET SLOT [OPTION...]\n"
 	"                                wipe a key slot; another one must open the partition\n"
 	"  underseal status [--json]     the hypervisor beneath this system, and its volumes\n"
@@ -40,6 +43,16 @@ static const char help_text[] =
 	"  --passphrase-file FILE        read a passphrase or recovery key that opens it from FILE\n"
 	"  --new-passphrase-file FILE    read the new passphrase from FILE\n"
 	"  --pbkdf-memory, --iter-time   of a new passphrase, as for protect\n"
+	"  --tpm2-pcrs N+N...            what the TPM token binds; default: 7+12\n"
+	"  --pin                         ask for a new PIN, which the TPM token needs then\n"
+	"\n"
+	"Options of enroll --tpm2 and of reseal:\n"
+	"  --tpm2-device DEVICE          device node or TCTI string; default: /dev/tpmrm0\n"
+	"  --event-log FILE              what the firmware has measured; default: the kernel's\n"
+	"  --policy-file FILE            the underseal.conf that the computer will start with;\n"
+	"                                default: the one that the event log knows of\n"
+	"  --pin-file FILE               read the new PIN from FILE\n"
+	"  --slot N                      reseal only: needed where several slots have TPM tokens\n"
 	"\n"
 	"Options of remove:\n"
 	"  --partition N                 needed where several partitions are protected\n"
@@ -72,6 +85,7 @@ static const struct {
 	{"protect",   command_protect},
 	{"list",	   command_list	   },
 	{"enroll",	   command_enroll	   },
+	{"reseal",	   command_reseal	   },
 	{"remove",	   command_remove	   },
 	{"status",	   command_status },
 	{"stat",	 command_stat   },

@@ -4,7 +4,6 @@
 #include "installer/volume.h"
 #include "storage/crypt/wipe.h"
 #include "storage/port.h"
-#include "storage/volume/luks2.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -74,9 +73,22 @@ static int unlock(
 	return EXITS_FAILED;
 }
 
+int rehearse_read(int image, uint64_t bytes, struct luks2 *header)
+{
+	struct luks2_source source = {read_copy, &image, bytes};
+	void *scratch = take(NULL, LUKS2_SCRATCH_BYTES);
+	enum luks2_error error = scratch ? luks2_read(header, &source, scratch) : LUKS2_NO_MEMORY;
+
+	free(scratch);
+	if (!error)
+		return EXITS_OK;
+	log_error("the boot program could not read this header: %s", luks2_error_text(error));
+	return EXITS_FAILED;
+}
+
 int rehearse_unlock(int image, const struct header_options *options, const struct secrets *secrets)
 {
-	void *scratch = aligned_alloc(64, (LUKS2_SCRATCH_BYTES + 63) / 64 * 64);
+	void *scratch = take(NULL, LUKS2_SCRATCH_BYTES);
 	int copy = header_image(options->header_bytes);
 	struct span from = {image, HEADER_IMAGE_NAME, 0}, to = {copy, HEADER_IMAGE_NAME, 0};
 	int err = EXITS_FAILED;

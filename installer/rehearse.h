@@ -8,11 +8,15 @@
 #define INSTALLER_REHEARSE_H
 
 #include "installer/header.h"
+#include "storage/volume/luks2.h"
 
 /*
  * `image` is what header_make made with `options`; `secrets` holds passphrase and
  * volume key, and the same key must come out. Returns an exit code.
  */
 int rehearse_unlock(int image, const struct header_options *options, const struct secrets *secrets);
+
+/* What the boot program makes of the header in the `bytes` of `image`. Returns an exit code. */
+int rehearse_read(int image, uint64_t bytes, struct luks2 *header);
 
 #endif

@@ -28,6 +28,9 @@ void secrets_free(struct secrets *secrets);
  */
 int secrets_passphrase(struct secrets *secrets, const char *file, int new);
 
+/* The same for a new PIN, always asked for twice. */
+int secrets_pin(struct secrets *secrets, const char *file);
+
 /*
  * A new recovery key as the passphrase. The caller shows it with secrets_show, once it
  * opens something.

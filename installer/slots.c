@@ -15,7 +15,7 @@ static const struct {
 } kinds[] = {
 	[SLOT_PASSPHRASE] = {NULL,	       "passphrase",   "passphrase"	   },
 	[SLOT_RECOVERY] = {"systemd-recovery", "recovery-key", "recovery key"	   },
-	[SLOT_TPM2] = {"systemd-tpm2",     "tpm2",	       "TPM 2.0"	       },
+	[SLOT_TPM2] = {SLOTS_TPM2,	       "tpm2",	       "TPM 2.0"	       },
 	[SLOT_SMARTCARD] = {"systemd-pkcs11",   "smartcard",    "smartcard"	     },
 	[SLOT_FIDO2] = {"systemd-fido2",	 "fido2",	  "FIDO2"		   },
 	[SLOT_OTHER] = {NULL,	       "other",	"key of an unknown token"},
@@ -65,6 +65,17 @@ int slots_kind(struct json_object *root, unsigned number)
 			return kind_of_token(token);
 	}
 	return SLOT_PASSPHRASE;
+}
+
+int slots_has_policy(struct json_object *root, const char *type, const char *policy)
+{
+	json_object_object_foreach(luks_get(root, "tokens"), key, token)
+	{
+		(void)key;
+		if (!strcmp(luks_text(token, "type"), type) && !strcmp(luks_text(token, SLOTS_POLICY), policy))
+			return 1;
+	}
+	return 0;
 }
 
 int slots_typed(enum slot_kind kind)

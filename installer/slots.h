@@ -11,6 +11,11 @@
 
 struct json_object;
 
+/* Token types, and the member that says which policy a TPM's key is sealed under. */
+#define SLOTS_TPM2   "systemd-tpm2"
+#define SLOTS_RECORD "underseal-pcrs" /* the values of the PCRs that such a policy stands for */
+#define SLOTS_POLICY "tpm2-policy-hash"
+
 enum slot_kind {
 	SLOT_PASSPHRASE, /* no token says otherwise */
 	SLOT_RECOVERY,
@@ -32,6 +37,9 @@ const char *slots_kind_text(enum slot_kind kind);
 
 /* Whether `token` names the slot `number`. */
 int slots_named(struct json_object *token, unsigned number);
+
+/* Whether the header has a token of that type and policy. */
+int slots_has_policy(struct json_object *root, const char *type, const char *policy);
 
 /* Adds the arrays "keyslots" and "tokens" to the report `out`; slots_print makes lines of a table from them. */
 void slots_describe(struct json_object *out, struct json_object *root);

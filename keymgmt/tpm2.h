@@ -6,7 +6,8 @@
  *
  * Every answer is hostile: its sizes are checked whole before a byte of it is used.
  * What was loaded into the TPM is flushed, and secrets are wiped, on every way out.
- * No allocation. The secret itself crosses the transport in clear; a PIN does not.
+ * No allocation. The secret crosses the transport encrypted when the primary key is of
+ * ECC and there are random bytes, otherwise in clear; a PIN never does.
  */
 #ifndef KEYMGMT_TPM2_H
 #define KEYMGMT_TPM2_H
@@ -22,6 +23,8 @@
 #define TPM2_RESPONSE_BYTES 2048
 #define TPM2_POLICY_BYTES   32 /* policies are SHA-256 whatever the bank */
 #define TPM2_NAME_BYTES	    (2 + TPM2_POLICY_BYTES)
+#define TPM2_PCRS	    24
+#define TPM2_PCR_BYTES	    32 /* of a value in the bank of SHA-256 */
 
 /* TPM_ALG_ID of a PCR bank (part 2, 6.3). */
 enum tpm2_bank { TPM2_SHA1 = 0x4, TPM2_SHA256 = 0xb, TPM2_SHA384 = 0xc, TPM2_SHA512 = 0xd };
@@ -55,11 +58,22 @@ struct tpm2 {
 		size_t *response_bytes);
 	/* Lets a busy TPM work; some milliseconds. */
 	void (*pause)(void *context);
+	/*
+	 * Random bytes that whoever listens to the transport does not know; false when
+	 * there are none. May be NULL. They keep secret what is unsealed.
+	 */
+	bool (*random)(void *context, uint8_t *bytes, size_t count);
 	void *context;
 	size_t max_response; /* the most the transport takes for *response_bytes; at least 1024 is needed */
 
 	uint32_t refused_command, refused_code; /* TPM_CC and TPM_RC of the last TPM2_REFUSED */
 	uint8_t command[TPM2_COMMAND_BYTES], response[TPM2_RESPONSE_BYTES];
+};
+
+/* Values of PCRs in the bank of SHA-256. */
+struct tpm2_pcrs {
+	uint32_t mask; /* of which PCRs */
+	uint8_t value[TPM2_PCRS][TPM2_PCR_BYTES];
 };
 
 /* A token of type systemd-tpm2, as systemd 248 to 252 write it. */
@@ -73,6 +87,7 @@ struct tpm2_token {
 	uint8_t policy[TPM2_POLICY_BYTES]; /* what PolicyGetDigest must say before anything is unsealed */
 	uint8_t blob[TPM2_MAX_BLOB];	   /* TPM2B_PRIVATE, then TPM2B_PUBLIC */
 	size_t blob_bytes;
+	struct tpm2_pcrs recorded; /* the values it was made for: of all its PCRs, or of none when they are not known */
 };
 
 /*
@@ -89,6 +104,16 @@ const char *tpm2_check_blob(const struct tpm2_token *token, uint8_t name[TPM2_NA
  * signed the programs that were started, PCR 4 the programs themselves.
  */
 bool tpm2_pcrs_weak(uint32_t pcrs);
+
+/*
+ * The policy of a sealed object that these values open, with `pin` only together
+ * with its authorisation value: PolicyPCR, then PolicyAuthValue (part 3, 23.7 and
+ * 23.17). Without PCRs the first is left out, as systemd does.
+ */
+void tpm2_policy_digest(const struct tpm2_pcrs *pcrs, bool pin, uint8_t digest[TPM2_POLICY_BYTES]);
+
+/* What usually changes a PCR before our boot program runs: one sentence for a person. */
+const char *tpm2_pcr_text(unsigned pcr);
 
 struct tpm2_secret {
 	uint8_t data[TPM2_MAX_SECRET];

@@ -7,32 +7,27 @@
 #ifndef KEYMGMT_TPM2_COMMAND_H
 #define KEYMGMT_TPM2_COMMAND_H
 
-#include "keymgmt/tpm2_wire.h"
+#include "keymgmt/tpm2_session.h"
 
-#define TPM2_NONCE_BYTES 16 /* the least a session with SHA-256 takes (part 3, 11.1.1) */
-
-struct tpm2_session {
+/* A loaded primary key; of ECC also its public part. */
+struct tpm2_key {
 	uint32_t handle; /* 0: none */
-	uint8_t caller_nonce[TPM2_NONCE_BYTES];
-	uint8_t tpm_nonce[TPM2_MAX_DIGEST];
-	size_t tpm_nonce_bytes;
-};
-
-/* The authorisation value of an object, without trailing zeroes (part 1, 19.6.5). */
-struct tpm2_auth {
-	uint8_t value[TPM2_POLICY_BYTES];
-	size_t bytes;
+	bool has_point;
+	struct p256_point point;
 };
 
 /* The primary storage key of the owner hierarchy by systemd's template. */
-enum tpm2_result tpm2_create_primary(struct tpm2 *tpm, enum tpm2_primary kind, uint32_t *handle);
+enum tpm2_result tpm2_create_primary(struct tpm2 *tpm, enum tpm2_primary kind, struct tpm2_key *key);
 
 /* `name` is what the TPM must call the object. An object of another parent is TPM2_OTHER_TPM. */
 enum tpm2_result tpm2_load(struct tpm2 *tpm, uint32_t parent, const struct tpm2_token *token,
 	const uint8_t name[TPM2_NAME_BYTES], uint32_t *handle);
 
-/* An unbound, unsalted policy session of SHA-256 with a fresh nonce. */
-enum tpm2_result tpm2_start_policy(struct tpm2 *tpm, struct tpm2_session *session);
+/*
+ * An unbound policy session of SHA-256 with a fresh nonce. It is salted for `to`, when
+ * that is of ECC and there are random bytes that the transport does not see.
+ */
+enum tpm2_result tpm2_start_policy(struct tpm2 *tpm, const struct tpm2_key *to, struct tpm2_session *session);
 
 /* Takes over the nonce that the TPM rolls with every answer of a session (part 1, 19.6.3); false when it cannot be
  * one. */
@@ -45,8 +40,9 @@ enum tpm2_result tpm2_policy_get_digest(
 	struct tpm2 *tpm, const struct tpm2_session *session, uint8_t digest[TPM2_POLICY_BYTES]);
 
 /*
- * TPM2_Unseal under the session. With `auth` it proves knowledge of it by HMAC in
- * both directions; NULL where the policy does not ask for it.
+ * TPM2_Unseal under the session, whose key encrypts the secret on its way. With `auth`
+ * it proves knowledge of it by HMAC in both directions; NULL where the policy does not
+ * ask for it.
  */
 enum tpm2_result tpm2_unseal_object(struct tpm2 *tpm, uint32_t object, const uint8_t name[TPM2_NAME_BYTES],
 	struct tpm2_session *session, const struct tpm2_auth *auth, struct tpm2_secret *secret);

@@ -1,32 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TPM2_Unseal, with a proof of the PIN in both directions. */
-#include "keymgmt/hmac.h"
 #include "keymgmt/tpm2_command.h"
+#include "storage/crypt/hash.h"
 #include "storage/crypt/wipe.h"
 #include <string.h>
-
-enum { CONTINUE_SESSION = 1 }; /* TPMA_SESSION (part 2, 8.4) */
-
-/*
- * HMAC of an unbound, unsalted session (part 1, 19.6.5): its key is the object's
- * authorisation value alone. `digest` is that of the command's or of the answer's
- * parameters; the nonces stand in the order newer, older.
- */
-static void session_hmac(const struct tpm2_auth *auth, const uint8_t digest[SHA256_BYTES],
-	const struct tpm2_session *session, bool from_tpm, uint8_t attributes, uint8_t mac[SHA256_BYTES])
-{
-	struct hmac hmac;
-
-	hmac_init(&hmac, HASH_SHA256, auth->value, auth->bytes);
-	hmac_update(&hmac, digest, SHA256_BYTES);
-	if (from_tpm)
-		hmac_update(&hmac, session->tpm_nonce, session->tpm_nonce_bytes);
-	hmac_update(&hmac, session->caller_nonce, sizeof(session->caller_nonce));
-	if (!from_tpm)
-		hmac_update(&hmac, session->tpm_nonce, session->tpm_nonce_bytes);
-	hmac_update(&hmac, &attributes, 1);
-	hmac_final(&hmac, mac);
-}
 
 /* cpHash (part 1, 18.7): the command's code and the object's name, for it has no parameters. */
 static void digest_command(const uint8_t name[TPM2_NAME_BYTES], uint8_t digest[SHA256_BYTES])
@@ -52,7 +29,8 @@ static void digest_answer(const struct tpm2_reader *parameters, uint8_t digest[S
 	hash_final(&hash, digest);
 }
 
-/* Whether the answer comes from somebody who knows the authorisation value, and belongs to this command. */
+/* Whether the answer comes from somebody who knows the session's key and the authorisation value, and belongs to this
+ * command. */
 static bool answer_proven(
 	struct tpm2_session *session, const struct tpm2_auth *auth, const struct tpm2_answer *answer)
 {
@@ -61,11 +39,17 @@ static bool answer_proven(
 	if (!tpm2_keep_nonce(session, &answer->nonce) || answer->hmac.left != sizeof(mac))
 		return false;
 	digest_answer(&answer->parameters, digest);
-	session_hmac(auth, digest, session, true, answer->attributes, mac);
+	tpm2_session_hmac(session, auth, digest, true, answer->attributes, mac);
 	for (size_t i = 0; i < sizeof(mac); i++)
 		difference |= mac[i] ^ answer->hmac.at[i];
 	secret_wipe(mac, sizeof(mac));
 	return !difference;
+}
+
+/* Without a key of any kind there is nothing that an HMAC could prove (part 1, 19.6.12). */
+static bool proves(const struct tpm2_session *session, const struct tpm2_auth *auth)
+{
+	return auth || session->key_bytes;
 }
 
 static enum tpm2_result take_secret(struct tpm2_session *session, const struct tpm2_auth *auth,
@@ -74,13 +58,15 @@ static enum tpm2_result take_secret(struct tpm2_session *session, const struct t
 	struct tpm2_answer answer;
 	struct tpm2_reader data;
 
-	if (!tpm2_take_apart(response, &answer) || (auth && !answer_proven(session, auth, &answer)))
+	if (!tpm2_take_apart(response, &answer) || (proves(session, auth) && !answer_proven(session, auth, &answer)))
 		return TPM2_BAD_ANSWER;
 	data = tpm2_get_sized(&answer.parameters);
 	if (!tpm2_at_end(&answer.parameters) || !data.left || data.left > sizeof(secret->data))
 		return TPM2_BAD_ANSWER;
 	memcpy(secret->data, data.at, data.left);
 	secret->bytes = data.left;
+	if (session->key_bytes)
+		tpm2_session_decrypt(session, auth, secret->data, secret->bytes);
 	return TPM2_OK;
 }
 
@@ -102,19 +88,20 @@ enum tpm2_result tpm2_unseal_object(struct tpm2 *tpm, uint32_t object, const uin
 	struct tpm2_session *session, const struct tpm2_auth *auth, struct tpm2_secret *secret)
 {
 	struct tpm2_writer command = tpm2_begin(tpm, TPM2_SESSIONS, TPM2_CC_UNSEAL);
+	uint8_t attributes = TPM2_CONTINUE_SESSION | (session->key_bytes ? TPM2_ENCRYPT_ANSWER : 0);
 	uint8_t digest[SHA256_BYTES], mac[SHA256_BYTES];
 	struct tpm2_reader response;
 	enum tpm2_result result;
 
 	tpm2_put32(&command, object);
-	if (auth) {
+	if (proves(session, auth)) {
 		digest_command(name, digest);
-		session_hmac(auth, digest, session, false, CONTINUE_SESSION, mac);
+		tpm2_session_hmac(session, auth, digest, false, attributes, mac);
 		tpm2_put_session(&command, session->handle, session->caller_nonce, sizeof(session->caller_nonce),
-			CONTINUE_SESSION, mac, sizeof(mac));
+			attributes, mac, sizeof(mac));
 		secret_wipe(mac, sizeof(mac));
 	} else {
-		tpm2_put_session(&command, session->handle, NULL, 0, CONTINUE_SESSION, NULL, 0);
+		tpm2_put_session(&command, session->handle, NULL, 0, attributes, NULL, 0);
 	}
 	result = tpm2_run(tpm, &command, &response);
 	if (result == TPM2_REFUSED)

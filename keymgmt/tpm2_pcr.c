@@ -7,6 +7,28 @@ bool tpm2_pcrs_weak(uint32_t pcrs)
 	return !(pcrs & 1u << 12) || !(pcrs & (1u << 4 | 1u << 7));
 }
 
+/* TCG PC Client Platform Firmware Profile 1.05, 3.3.4; of the upper ones what boot programs have agreed on. */
+const char *tpm2_pcr_text(unsigned pcr)
+{
+	static const char *const texts[] = {
+		[0] = "An update of the firmware changes it.",
+		[1] = "Other settings of the firmware change it, or other hardware.",
+		[2] = "A card that was added, removed or updated changes it.",
+		[3] = "Other settings of a card's own firmware change it.",
+		[4] = "Another boot program changes it: underseal.efi itself, or what starts it.",
+		[5] = "Another partition table changes it, or other settings of a boot program.",
+		[6] = "What changes it is up to the maker of the computer.",
+		[7] = "Secure Boot changes it when it is switched on or off, or gets other keys or another list of "
+		      "forbidden programs (dbx).",
+		[12] = "Another policy file (underseal.conf) changes it.",
+		[14] = "Other keys of the boot program shim (MOK) change it.",
+	};
+
+	if (pcr < sizeof(texts) / sizeof(texts[0]) && texts[pcr])
+		return texts[pcr];
+	return "A boot program that runs before underseal.efi changes it.";
+}
+
 /* Reads what the TPM answers as one PCR of one bank; a bank it does not have gives no digest. */
 static bool parse_pcr(struct tpm2_reader *response, uint8_t digest[TPM2_MAX_DIGEST], size_t *bytes)
 {

@@ -86,7 +86,8 @@ static void auth_of_pin(const void *pin, size_t bytes, struct tpm2_auth *auth)
 struct attempt {
 	const struct tpm2_token *token;
 	uint8_t name[TPM2_NAME_BYTES];
-	uint32_t primary, object;
+	struct tpm2_key primary;
+	uint32_t object;
 	struct tpm2_session session;
 };
 
@@ -95,7 +96,7 @@ static enum tpm2_result load(struct tpm2 *tpm, struct attempt *attempt)
 	enum tpm2_result result = tpm2_create_primary(tpm, attempt->token->primary, &attempt->primary);
 
 	return result ? result
-		      : tpm2_load(tpm, attempt->primary, attempt->token, attempt->name, &attempt->object);
+		      : tpm2_load(tpm, attempt->primary.handle, attempt->token, attempt->name, &attempt->object);
 }
 
 /* The session's policy becomes the token's, or it is told before the TPM counts a failure. */
@@ -103,7 +104,7 @@ static enum tpm2_result meet_policy(struct tpm2 *tpm, struct attempt *attempt)
 {
 	const struct tpm2_token *token = attempt->token;
 	uint8_t digest[TPM2_POLICY_BYTES];
-	enum tpm2_result result = tpm2_start_policy(tpm, &attempt->session);
+	enum tpm2_result result = tpm2_start_policy(tpm, &attempt->primary, &attempt->session);
 
 	if (!result && token->pcrs)
 		result = tpm2_policy_pcr(tpm, &attempt->session, token->bank, token->pcrs);
@@ -136,7 +137,8 @@ static enum tpm2_result unseal_once(
 	code = tpm->refused_code;
 	tpm2_flush(tpm, attempt.session.handle);
 	tpm2_flush(tpm, attempt.object);
-	tpm2_flush(tpm, attempt.primary);
+	tpm2_flush(tpm, attempt.primary.handle);
+	secret_wipe(&attempt.session, sizeof(attempt.session));
 	tpm->refused_command = command;
 	tpm->refused_code = code;
 	return result;

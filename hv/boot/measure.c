@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/measure.h"
 #include "hv/boot/tpm.h"
+#include "keymgmt/event_log.h"
 #include <efilib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ static BOOLEAN read_values(struct tpm *tpm, struct values *values)
 	memset(values, 0, sizeof(*values));
 	for (UINTN i = 0; i < BANKS; i++)
 		if (tpm_measures(tpm, banks[i]) &&
-			(tpm2_pcr_read(&tpm->tpm2, banks[i], MEASURE_PCR, values->digest[i], &bytes) || !bytes))
+			(tpm2_pcr_read(&tpm->tpm2, banks[i], EVENT_LOG_PCR, values->digest[i], &bytes) || !bytes))
 			return FALSE;
 	return TRUE;
 }
@@ -45,8 +46,8 @@ static BOOLEAN extend(struct tpm *tpm, const VOID *data, UINTN bytes, const char
 	} __attribute__((packed)) event = {
 		.head = {.header_bytes = sizeof(event.head) - sizeof(event.head.bytes),
 			.header_version = 1,
-			.pcr = MEASURE_PCR,
-			.type = TCG2_EV_IPL}};
+			.pcr = EVENT_LOG_PCR,
+			.type = EVENT_LOG_IPL}};
 	struct values before, after;
 
 	event.head.bytes = (UINT32)(sizeof(event.head) + strlen(text) + 1);
@@ -66,14 +67,14 @@ BOOLEAN measure_policy(const struct policy_text *text)
 {
 	struct tpm *tpm = tpm_find();
 
-	if (window == WINDOW_NEW && tpm && extend(tpm, text->text, text->bytes, "underseal: policy"))
+	if (window == WINDOW_NEW && tpm && extend(tpm, text->text, text->bytes, EVENT_LOG_POLICY))
 		window = WINDOW_OPEN;
 	return window == WINDOW_OPEN;
 }
 
 BOOLEAN measure_close(void)
 {
-	static const char closed[] = "underseal: closed";
+	static const char closed[] = EVENT_LOG_CLOSED;
 	struct tpm *tpm = tpm_find();
 
 	if (window == WINDOW_CLOSED || !tpm)

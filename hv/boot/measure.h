@@ -10,8 +10,6 @@
 
 #include "hv/boot/policy_file.h"
 
-#define MEASURE_PCR 12
-
 /*
  * Extends the hash of the policy file's bytes (of none when there is no file), once;
  * FALSE when PCR 12 of some bank has not changed, or there is no TPM. Nothing may

@@ -35,8 +35,6 @@ enum {
 	TCG2_BANK_SHA512 = 1 << 3,
 };
 
-enum { TCG2_EV_IPL = 0xd }; /* what boot loaders measure */
-
 /* 6.6: EFI_TCG2_EVENT; its text follows. */
 struct tcg2_event {
 	UINT32 bytes; /* with the text */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/boot/tpm.h"
 #include <efilib.h>
+#include <string.h>
 
 #define PAUSE_MICROSECONDS 10000
+#define CPUID_RDRAND	   (1u << 30) /* of leaf 1, ecx */
+#define RANDOM_TRIES	   10	      /* as the processor's manual has it */
 
 static EFI_GUID tcg2_guid = TCG2_PROTOCOL_GUID;
 
@@ -23,6 +26,30 @@ static void wait_a_little(void *context)
 	BS->Stall(PAUSE_MICROSECONDS);
 }
 
+/* What the processor makes: no wire leads there. FALSE when it makes none, or all ones, as some do when they fail. */
+static bool random_bytes(void *context, uint8_t *bytes, size_t count)
+{
+	uint32_t eax = 1, ebx, ecx, edx;
+	uint64_t word;
+	uint8_t made = 1;
+
+	(void)context;
+	__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "c"(0));
+	if (!(ecx & CPUID_RDRAND))
+		return false;
+	for (size_t at = 0; at < count; at += sizeof(word)) {
+		for (unsigned tries = 0; tries < RANDOM_TRIES; tries++) {
+			__asm__ volatile("rdrand %0; setc %1" : "=r"(word), "=qm"(made) : : "cc");
+			if (made)
+				break;
+		}
+		if (!made || word == UINT64_MAX)
+			return false;
+		memcpy(bytes + at, &word, count - at < sizeof(word) ? count - at : sizeof(word));
+	}
+	return true;
+}
+
 struct tpm *tpm_find(void)
 {
 	static struct tpm tpm;
@@ -38,6 +65,7 @@ struct tpm *tpm_find(void)
 	tpm.active_banks = capability.active_banks;
 	tpm.tpm2.submit = submit;
 	tpm.tpm2.pause = wait_a_little;
+	tpm.tpm2.random = random_bytes;
 	tpm.tpm2.context = tcg2;
 	/* More than this is refused as a wrong parameter. */
 	tpm.tpm2.max_response = capability.max_response_bytes;

@@ -8,6 +8,7 @@
 #include "keymgmt/base64.h"
 #include "storage/crypt/wipe.h"
 #include <efilib.h>
+#include <string.h>
 
 struct attempt {
 	struct tpm *tpm;
@@ -43,6 +44,48 @@ static enum answer open_with(const struct attempt *attempt, const struct tpm2_se
 	return answer;
 }
 
+/* The PCRs whose values are not the recorded ones; 0 when there is no record, or the TPM does not tell. */
+static UINT32 differing(struct tpm *tpm, const struct tpm2_pcrs *recorded)
+{
+	UINT8 digest[TPM2_MAX_DIGEST];
+	UINT32 mask = 0;
+	size_t bytes;
+
+	for (unsigned i = 0; i < TPM2_PCRS; i++) {
+		if (!(recorded->mask & 1u << i))
+			continue;
+		if (tpm2_pcr_read(&tpm->tpm2, TPM2_SHA256, i, digest, &bytes) || bytes != TPM2_PCR_BYTES)
+			return 0;
+		if (memcmp(digest, recorded->value[i], TPM2_PCR_BYTES))
+			mask |= 1u << i;
+	}
+	return mask;
+}
+
+static void tell_list(UINT32 pcrs)
+{
+	Print(L" (PCR");
+	for (unsigned i = 0; i < TPM2_PCRS; i++)
+		if (pcrs & 1u << i)
+			Print(L" %d", (int)i);
+	Print(L")");
+}
+
+/* Which PCRs it is about, and why they change; without a record all that the token binds. */
+static void tell_pcrs(const struct attempt *attempt)
+{
+	UINT32 mask = differing(attempt->tpm, &attempt->token->recorded);
+
+	if (!mask) {
+		tell_list(attempt->token->pcrs);
+		return;
+	}
+	for (unsigned i = 0; i < TPM2_PCRS; i++)
+		if (mask & 1u << i)
+			Print(L"\nPCR %d differs. %a", (int)i, tpm2_pcr_text(i));
+	Print(L"\nIf you expect that, unlock otherwise this time, then renew the token: underseal reseal.");
+}
+
 static void tell(const struct attempt *attempt, enum tpm2_result result)
 {
 	const struct tpm2 *tpm2 = &attempt->tpm->tpm2;
@@ -50,13 +93,8 @@ static void tell(const struct attempt *attempt, enum tpm2_result result)
 	Print(L"\n%a", tpm2_result_text(result));
 	if (result == TPM2_REFUSED)
 		Print(L" (command %x, answer %x)", tpm2->refused_command, tpm2->refused_code);
-	if (result == TPM2_STATE_DIFFERS) {
-		Print(L" (PCR");
-		for (UINTN i = 0; i < 24; i++)
-			if (attempt->token->pcrs & 1u << i)
-				Print(L" %d", (int)i);
-		Print(L")");
-	}
+	if (result == TPM2_STATE_DIFFERS)
+		tell_pcrs(attempt);
 	Print(L"\n");
 }
 

@@ -17,6 +17,9 @@
 int aesni_set_encrypt_key(const uint8_t *key, int bits, struct xts_schedule *schedule);
 int aesni_set_decrypt_key(const uint8_t *key, int bits, struct xts_schedule *schedule);
 
+/* One block of 16 bytes. */
+void aesni_encrypt(const uint8_t *source, uint8_t *target, const struct xts_schedule *schedule);
+
 /* One data unit of `bytes` >= 16; `tweak` is not changed. In place is fine. */
 void aesni_xts_encrypt(const uint8_t *source, uint8_t *target, size_t bytes, const struct xts_schedule *data,
 	const struct xts_schedule *tweak_key, const uint8_t tweak[16]);

@@ -195,6 +195,9 @@ static const char *parse_tokens(const struct json_node *object, struct luks2 *he
 			header->tpm2_tokens < LUKS2_TPM2_TOKENS)
 			luks2_parse_tpm2(member, &header->tpm2[header->tpm2_tokens++]);
 	}
+	for (const struct json_node *member = object->child; member; member = member->next)
+		if (json_is(json_member(member, "type"), "underseal-pcrs"))
+			luks2_take_record(member, header->tpm2, header->tpm2_tokens);
 	return wrong;
 }
 

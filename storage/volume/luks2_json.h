@@ -25,6 +25,13 @@ bool luks2_parse_set(const struct json_node *array, uint32_t limit, uint32_t *ma
 /* Fills a token from its object of type systemd-tpm2; what is wrong stands in token->unusable. */
 void luks2_parse_tpm2(const struct json_node *object, struct tpm2_token *token);
 
+/*
+ * Gives the values in an object of type underseal-pcrs to those of `count` tokens
+ * that they make the policy of: a record that is wrong, or of a token that is gone,
+ * says nothing about any.
+ */
+void luks2_take_record(const struct json_node *object, struct tpm2_token *tokens, unsigned count);
+
 /* Of a hexadecimal digit, either case; -1 for anything else. */
 int luks2_hex_value(char c);
 

@@ -2,7 +2,8 @@
 /*
  * A token of type systemd-tpm2 into its typed description, as systemd 248 to 252
  * write it. A token that cannot be used is marked and costs nothing else: a
- * passphrase still opens the volume.
+ * passphrase still opens the volume. Beside it may stand a record of the PCRs it was
+ * made for.
  */
 #include "storage/volume/luks2_json.h"
 #include <string.h>
@@ -99,4 +100,34 @@ void luks2_parse_tpm2(const struct json_node *object, struct tpm2_token *token)
 {
 	memset(token, 0, sizeof(*token));
 	token->unusable = parse(object, token);
+}
+
+/* {"type":"underseal-pcrs","keyslots":[],"tpm2-policy-hash":"...","sha256":{"7":"...","12":"..."}} */
+static bool parse_record(const struct json_node *values, struct tpm2_pcrs *pcrs)
+{
+	uint32_t pcr;
+
+	memset(pcrs, 0, sizeof(*pcrs));
+	for (const struct json_node *value = json_first(values, JSON_OBJECT); value; value = value->next) {
+		if (!luks2_number_of(value, TPM2_PCRS, &pcr) || !parse_hex(value, pcrs->value[pcr], TPM2_PCR_BYTES))
+			return false;
+		pcrs->mask |= 1u << pcr;
+	}
+	return true;
+}
+
+void luks2_take_record(const struct json_node *object, struct tpm2_token *tokens, unsigned count)
+{
+	uint8_t policy[TPM2_POLICY_BYTES];
+	struct tpm2_pcrs pcrs;
+
+	if (!parse_record(json_member(object, "sha256"), &pcrs))
+		return;
+	for (unsigned i = 0; i < count; i++) {
+		if (tokens[i].unusable || tokens[i].bank != TPM2_SHA256 || tokens[i].pcrs != pcrs.mask)
+			continue;
+		tpm2_policy_digest(&pcrs, tokens[i].pin, policy);
+		if (!memcmp(policy, tokens[i].policy, sizeof(policy)))
+			tokens[i].recorded = pcrs;
+	}
 }

@@ -2,7 +2,7 @@
 /*
  * Any TPM at all. The input begins with a byte: bit 0 gives a PIN, bit 1 makes the
  * token one that wants it, bit 2 has the header of every answer made right, so that the fuzzer
- * gets behind it. Then one answer after the other: two bytes of length, the bytes. What is opened
+ * gets behind it, bit 3 gives random bytes for a salt. Then one answer after the other: two bytes of length, the bytes. What is opened
  * must be flushed, and no secret may stay behind.
  */
 #include "keymgmt/tpm2_wire.h"
@@ -63,6 +63,13 @@ static void wait_a_little(void *context)
 	(void)context;
 }
 
+static bool random_bytes(void *context, uint8_t *bytes, size_t count)
+{
+	(void)context;
+	memset(bytes, 0x5a, count);
+	return true;
+}
+
 static void check_zero(const void *memory, size_t bytes)
 {
 	for (size_t i = 0; i < bytes; i++)
@@ -97,6 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	if (tpm2_check_blob(&token, name))
 		abort();
 	answers.headers = data[0] & 4;
+	tpm.random = data[0] & 8 ? random_bytes : NULL;
 	tpm.context = &answers;
 	result = tpm2_unseal(&tpm, &token, data[0] & 1 ? "4321" : NULL, 4, &secret);
 	check_zero(tpm.command, sizeof(tpm.command));

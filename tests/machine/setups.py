@@ -26,7 +26,7 @@ def path(name):
 	return f"{places.IMAGES}/{name}.img"
 
 
-def _underseal(disk, passphrase, *words, **kwargs):
+def underseal(disk, passphrase, *words, **kwargs):
 	"""The `underseal` command with a passphrase in a file that is gone afterwards; its standard output."""
 	secret = f"{disk}.passphrase"
 	with open(secret, "w", encoding="utf-8") as out:
@@ -42,14 +42,14 @@ def _underseal(disk, passphrase, *words, **kwargs):
 
 def protect(disk, partition, sector_bytes=512, passphrase=PASSPHRASE, options=CHEAP, **kwargs):
 	"""Encrypts a partition of an image in place with the `underseal` command."""
-	_underseal(disk, passphrase, "protect", "--partition", str(partition), "--offline", "--sector-size", str(sector_bytes),
+	underseal(disk, passphrase, "protect", "--partition", str(partition), "--offline", "--sector-size", str(sector_bytes),
 		*options, **kwargs)
 	return disk
 
 
 def recovery_key(disk):
 	"""Adds a recovery key to the one protected partition of an image; its text."""
-	return _underseal(disk, PASSPHRASE, "enroll", "--recovery-key").decode().strip()
+	return underseal(disk, PASSPHRASE, "enroll", "--recovery-key").decode().strip()
 
 
 def data_disk(name, mib, sector_bytes=0, fill=None, lba_bytes=512):

@@ -58,12 +58,22 @@ class Tpm:
 	def beside(self, control):
 		"""Starts it for an emulator that holds the other end of the socket `control`; it ends with the connection."""
 		with open(f"{self._state}/log", "ab") as log:
-			return subprocess.Popen(self._command("--ctrl", f"type=unixio,clientfd={control.fileno()}", "--terminate"),
+			return subprocess.Popen(self._command("--ctrl", f"type=unixio,clientfd={control.fileno()}", "--terminate",
+					"--log", f"file={self._state}/wires,level=20,truncate"),
 				pass_fds=(control.fileno(),), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
+	def on_the_wires(self, secret):
+		"""Whether a command or an answer between the last emulator and the TPM has held the bytes."""
+		with open(f"{self._state}/wires", encoding="ascii") as wires:
+			lines = [line for line in wires if re.fullmatch(r"( [0-9A-F]{2})+ *\n", line)]
+		seen = bytes.fromhex("".join(lines))
+		assert len(seen) > 1000, "nothing was recorded"
+		return secret in seen
+
 	@contextlib.contextmanager
-	def _here(self, policy):
-		"""Powered on at this machine, its PCRs as in a machine with that policy file; gives the tools' name for it."""
+	def here(self, policy=None):
+		"""Powered on at this machine, its PCRs as in a machine with that policy file, or at zero; gives the tools' name
+		for it."""
 		with tempfile.TemporaryDirectory() as folder:
 			path = f"{folder}/tpm"
 			with subprocess.Popen(self._command("--server", f"type=unixio,path={path}", "--ctrl",
@@ -72,7 +82,7 @@ class Tpm:
 				try:
 					_wait_for(path)
 					name = f"swtpm:path={path}"
-					for pcr, digest in _digests(policy):
+					for pcr, digest in [] if policy is None else _digests(policy):
 						_tool("tpm2_pcrextend", "-T", name, f"{pcr}:sha256={digest}")
 					yield name
 					# Without it the TPM counts a failed authorisation: it cannot know that there was none.
@@ -83,19 +93,20 @@ class Tpm:
 	def enrol(self, image, passphrase, pcrs, policy=b"", pin=None):
 		"""Adds a token for these PCRs to the header of the image's only volume with systemd-cryptenroll; the policy file
 		is what the machine will start with."""
-		with _header(image) as path, self._here(policy) as name:
+		with header(image) as path, self.here(policy) as name:
 			_tool("systemd-cryptenroll", f"--tpm2-device={name}", f"--tpm2-pcrs={'+'.join(map(str, pcrs))}",
 				f"--tpm2-with-pin={'yes' if pin else 'no'}", path,
 				env={**os.environ, "PASSWORD": passphrase, "NEWPIN": pin or ""})
+
 	def secret(self, image, number, policy):
 		"""What the token seals, in a machine with that policy file before its window is closed."""
-		with _header(image) as path, self._here(policy) as name:
+		with header(image) as path, self.here(policy) as name:
 			told = _tool(f"{places.IMAGES}/unseal", name.removeprefix("swtpm:path="), path).decode()
 		return bytes.fromhex(re.search(rf"^token {number}: unsealed (.*)$", told, re.MULTILINE).group(1))
 
 
 @contextlib.contextmanager
-def _header(image):
+def header(image):
 	"""The header partition of the image's only volume as a file; what is changed in it is written back."""
 	entry = gpt.header_entry(image)
 	with tempfile.TemporaryDirectory() as folder:
@@ -109,11 +120,24 @@ def _header(image):
 
 def change_token(image, number, **fields):
 	"""Replaces fields of a token's JSON with stock cryptsetup; `_` stands for the `-` in their names."""
-	with _header(image) as path:
+	with header(image) as path:
 		token = json.loads(_tool("cryptsetup", "token", "export", f"--token-id={number}", path))
 		token |= {name.replace("_", "-"): value for name, value in fields.items()}
 		_tool("cryptsetup", "token", "import", f"--token-id={number}", "--token-replace", path,
 			input=json.dumps(token).encode())
+
+
+def kinds(image):
+	"""What systemd-cryptenroll calls the key slots of the image's only volume, by number."""
+	with header(image) as path:
+		lines = _tool("systemd-cryptenroll", path).decode().splitlines()[1:]
+	return {int(number): kind for number, kind in (line.split() for line in lines)}
+
+
+def log_of(machine):
+	"""The firmware's event log as the system in the machine shows it."""
+	machine.run("mountpoint -q /sys/kernel/security || mount -t securityfs security /sys/kernel/security")
+	return bytes.fromhex("".join(machine.run("xxd -p /sys/kernel/security/tpm0/binary_bios_measurements").split()))
 
 
 def digests_of(log, pcr):

@@ -6,7 +6,8 @@
 #include "storage/crypt/hash.h"
 #include "tests/unit/tpm2_replay.h"
 
-static const struct recording *const recordings[] = {&recorded_ecc, &recorded_ecc_pin, &recorded_rsa};
+static const struct recording *const recordings[] = {&recorded_ecc, &recorded_ecc_pin, &recorded_rsa,
+	&recorded_salted, &recorded_salted_pin};
 
 #define RECORDINGS (sizeof(recordings) / sizeof(recordings[0]))
 
@@ -38,6 +39,57 @@ static void pin_is_never_sent(void **state)
 		assert_null(memmem(command, bytes, "1234", 4));
 		assert_null(memmem(command, bytes, auth, 8));
 	}
+}
+
+static bool on_the_wires(const struct recording *recording)
+{
+	for (unsigned i = 0; recording->exchange[i].command; i++)
+		if (strstr(recording->exchange[i].command, recording->secret) ||
+			strstr(recording->exchange[i].response, recording->secret))
+			return true;
+	return false;
+}
+
+/* What a probe between processor and TPM sees. */
+static void salted_secrets_are_never_sent(void **state)
+{
+	(void)state;
+	assert_true(on_the_wires(&recorded_ecc) && on_the_wires(&recorded_rsa));
+	assert_false(on_the_wires(&recorded_salted) || on_the_wires(&recorded_salted_pin));
+}
+
+static bool no_random(void *context, uint8_t *bytes, size_t count)
+{
+	(void)context;
+	memset(bytes, 0x5a, count);
+	return false;
+}
+
+/* Where there are no random bytes, and for RSA: as without a salt. */
+static void not_salted(void **state)
+{
+	(void)state;
+	begin(&recorded_ecc);
+	replay.strict = true;
+	tpm.random = no_random;
+	assert_int_equal(unseal(), TPM2_OK);
+	begin(&recorded_rsa);
+	replay.strict = true;
+	tpm.random = replay_random;
+	assert_int_equal(unseal(), TPM2_OK);
+}
+
+/* A key that is no point of the curve is not used, in clear neither. */
+static void a_salt_needs_a_point(void **state)
+{
+	(void)state;
+	begin(&recorded_salted);
+	replay.change = flip;
+	replay.on = TPM2_CC_CREATE_PRIMARY;
+	replay.at = 10 + 4 + 4 + 2 + 22 + 2 + 5;
+	replay.mask = 1;
+	assert_int_equal(unseal(), TPM2_BAD_ANSWER);
+	assert_int_equal(replay.sent[TPM2_CC_START_AUTH_SESSION], 0);
 }
 
 /* Without a PIN the token is not tried: the TPM would count it. */
@@ -202,6 +254,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recorded_secrets),
 		cmocka_unit_test(pin_is_never_sent),
+		cmocka_unit_test(salted_secrets_are_never_sent),
+		cmocka_unit_test(not_salted),
+		cmocka_unit_test(a_salt_needs_a_point),
 		cmocka_unit_test(pin_is_asked_for_last),
 		cmocka_unit_test(a_busy_tpm_is_asked_again),
 		cmocka_unit_test(what_refusals_mean),

@@ -5,7 +5,8 @@
  */
 #include "tests/unit/tpm2_replay.h"
 
-static const struct recording *const recordings[] = {&recorded_ecc, &recorded_ecc_pin, &recorded_rsa};
+static const struct recording *const recordings[] = {&recorded_ecc, &recorded_ecc_pin, &recorded_rsa,
+	&recorded_salted, &recorded_salted_pin};
 
 #define RECORDINGS (sizeof(recordings) / sizeof(recordings[0]))
 
@@ -74,7 +75,7 @@ static void long_answers_are_refused(void **state)
 		}
 }
 
-/* A changed byte may be one that nothing depends on, or the secret itself where no PIN proves it. */
+/* A changed byte may be one that nothing depends on, or the secret itself where neither PIN nor salt proves it. */
 static void changed_answers_do_no_harm(void **state)
 {
 	static const uint8_t masks[] = {1, 0x80, 0xff};
@@ -93,21 +94,19 @@ static void changed_answers_do_no_harm(void **state)
 					replay.at = at;
 					replay.mask = masks[m];
 					if (unseal() == TPM2_OK &&
-						(recordings[r]->pin || code != TPM2_CC_UNSEAL) && !secret_is_right())
+						(recordings[r]->pin || recordings[r]->salted || code != TPM2_CC_UNSEAL) &&
+						!secret_is_right())
 						fail_msg("%x changed at %u: a wrong secret", code, at);
 				}
 		}
 }
 
-/* With a PIN every byte of the answer to TPM2_Unseal counts. */
-static void answer_is_proven(void **state)
+static void check_proven(const struct recording *recording)
 {
-	const struct recording *recording = &recorded_ecc_pin;
 	unsigned i = 0, proven = 0;
 	uint32_t code;
 	size_t bytes;
 
-	(void)state;
 	do
 		bytes = recorded_response(recording, i++, &code);
 	while (code != TPM2_CC_UNSEAL);
@@ -120,6 +119,15 @@ static void answer_is_proven(void **state)
 		assert_int_equal(unseal(), TPM2_BAD_ANSWER);
 	}
 	assert_true(proven > 80);
+}
+
+/* With a PIN or a salt every byte of the answer to TPM2_Unseal counts. */
+static void answer_is_proven(void **state)
+{
+	(void)state;
+	check_proven(&recorded_ecc_pin);
+	check_proven(&recorded_salted);
+	check_proven(&recorded_salted_pin);
 }
 
 static int lie_about_size(struct replay *self, uint32_t code, uint8_t *response, size_t *bytes)

@@ -139,6 +139,87 @@ static void large_blob(void **state)
 	assert_string_equal(token.unusable, "its sealed key cannot be used");
 }
 
+/* ---- records of the PCRs ---- */
+
+static const char zeroes[] = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/* The token of a recording that a record in this text has been beside. */
+static struct tpm2_token recorded_as(const struct recording *recording, const char *format, ...)
+{
+	static struct json_node nodes[64];
+	struct tpm2_token token = replay_token(recording);
+	struct json_error error;
+	const struct json_node *root;
+	char *text;
+	va_list list;
+
+	va_start(list, format);
+	assert_int_not_equal(vasprintf(&text, format, list), -1);
+	va_end(list);
+	root = json_parse(text, strlen(text), nodes, 64, &error);
+	assert_non_null(root);
+	luks2_take_record(root, &token, 1);
+	free(text);
+	return token;
+}
+
+/* The recordings were made with PCRs that were zero, so their policies are those of zeroes. */
+static void records(void **state)
+{
+	static const struct tpm2_pcrs zero = {.mask = 1u << 7 | 1u << 12};
+	struct tpm2_token token = recorded_as(&recorded_ecc, "{\"sha256\":{\"7\":\"%s\"}}", zeroes);
+
+	(void)state;
+	assert_int_equal(token.recorded.mask, 1u << 7);
+	token = recorded_as(&recorded_rsa, "{\"sha256\":{\"7\":\"%s\"}}", zeroes);
+	assert_int_equal(token.recorded.mask, 1u << 7);
+	token = recorded_as(&recorded_ecc_pin, "{\"sha256\":{\"12\":\"%s\",\"7\":\"%s\"}}", zeroes, zeroes);
+	assert_memory_equal(&token.recorded, &zero, sizeof(zero));
+}
+
+static void records_that_are_wrong(void **state)
+{
+	static const char *const texts[] = {"{}", "[]", "{\"sha256\":[\"%s\"]}", "{\"sha1\":{\"7\":\"%s\"}}",
+		"{\"sha256\":{\"7\":\"1%s\"}}", "{\"sha256\":{\"7\":\"1%.63s\"}}",
+		"{\"sha256\":{\"7\":\"x%.63s\"}}", "{\"sha256\":{\"7\":\"%.62s\"}}", "{\"sha256\":{\"07\":\"%s\"}}",
+		"{\"sha256\":{\"24\":\"%s\"}}", "{\"sha256\":{\"7\":0}}", "{\"sha256\":{\"8\":\"%s\"}}",
+		"{\"sha256\":{\"7\":\"%s\",\"12\":\"00\"}}", "{\"sha256\":{}}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_int_equal(recorded_as(&recorded_ecc, texts[i], zeroes).recorded.mask, 0);
+	/* Values of a token without a PIN do not make the policy of one with it. */
+	assert_int_equal(recorded_as(&recorded_ecc_pin, "{\"sha256\":{\"7\":\"%s\"}}", zeroes).recorded.mask, 0);
+}
+
+static void policy_without_pcrs(void **state)
+{
+	static const struct tpm2_pcrs none;
+	/* TPM2_PolicyAuthValue on a new session. */
+	static const char hex[] = "8fcd2169ab92694e0c633f1ab772842b8241bbc20288981fc7ac1eddc1fddb0e";
+	uint8_t digest[TPM2_POLICY_BYTES], expected[TPM2_POLICY_BYTES];
+
+	(void)state;
+	tpm2_policy_digest(&none, true, digest);
+	replay_bytes_of(hex, expected);
+	assert_memory_equal(digest, expected, sizeof(digest));
+	tpm2_policy_digest(&none, false, digest);
+	assert_true(is_zero(digest, sizeof(digest)));
+}
+
+static void a_sentence_for_each_pcr(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2 * TPM2_PCRS; i++) {
+		const char *text = tpm2_pcr_text(i);
+
+		assert_int_equal(text[strlen(text) - 1], '.');
+	}
+	assert_non_null(strstr(tpm2_pcr_text(7), "Secure Boot"));
+	assert_non_null(strstr(tpm2_pcr_text(12), "underseal.conf"));
+	assert_string_equal(tpm2_pcr_text(13), tpm2_pcr_text(9));
+}
+
 static void base64_vectors(void **state)
 {
 	static const char *const vectors[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
@@ -163,6 +244,10 @@ int main(void)
 		cmocka_unit_test(older_and_other_forms),
 		cmocka_unit_test(slips_make_it_unusable),
 		cmocka_unit_test(large_blob),
+		cmocka_unit_test(records),
+		cmocka_unit_test(records_that_are_wrong),
+		cmocka_unit_test(policy_without_pcrs),
+		cmocka_unit_test(a_sentence_for_each_pcr),
 		cmocka_unit_test(base64_vectors),
 	};
 

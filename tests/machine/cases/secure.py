@@ -25,7 +25,8 @@ def _key():
 	return path
 
 
-def _signed_underseal():
+def signed_underseal():
+	"""The UEFI program as that firmware starts it."""
 	subprocess.run(["make", "-s", "-C", places.TREE, "sign", f"KEY={_key()}", f"CERT={CERTIFICATE}"], check=True,
 		capture_output=True)
 	return f"{places.BUILD}/underseal-signed.efi"
@@ -44,7 +45,8 @@ def _sign_system(disk, own):
 	gpt.esp_put(disk, {image.FIRST_ON_ESP: own}, esp)
 
 
-def _secure(name, disk, own, **kwargs):
+def machine_of(name, disk, own, **kwargs):
+	"""A quick machine with Secure Boot, whose system disk starts with the program `own`."""
 	return setups.quick(name, [Disk(disk)], memory=1024, firmware=FIRMWARE_SECURE, packaged=True,
 		prepare=lambda system: _sign_system(system, own), **kwargs)
 
@@ -56,7 +58,7 @@ OWN = "7c3a1a04-8d1e-4b0e-9a56-2f6d3f0c5b11-UndersealTest"
 @case("Secure Boot: the signed program boots; variables are written and read by Linux beneath, two CPUs", cost=7)
 def secure_boot():
 	disk = setups.data_disk("secure-boot", 32, 512)
-	with _secure("secure-boot", disk, _signed_underseal(), cpus=2) as machine:
+	with machine_of("secure-boot", disk, signed_underseal(), cpus=2) as machine:
 		machine.run("mount -t efivarfs efivarfs /sys/firmware/efi/efivars")
 		assert machine.run(f"efivar -d -n {SECURE_BOOT}").strip() == "1", "Secure Boot is not on"
 		before = setups.exits(machine)["smi"]
@@ -75,6 +77,6 @@ def secure_boot():
 @case("Secure Boot: the unsigned program is refused by the firmware", cost=2)
 def secure_boot_unsigned():
 	disk = setups.data_disk("secure-boot-unsigned", 32, 512)
-	with _secure("secure-boot-unsigned", disk, places.UNDERSEAL_EFI, ready=False) as machine:
+	with machine_of("secure-boot-unsigned", disk, places.UNDERSEAL_EFI, ready=False) as machine:
 		machine.wait("Access Denied")
 		assert "Underseal" not in machine.text(), "the unsigned program has run"

@@ -38,9 +38,7 @@ def _said(machine, words):
 
 def _first_in_pcr12(machine, count):
 	"""Digests of the first events in PCR 12 by the firmware's log, which must lead to what the PCR holds."""
-	machine.run("mount -t securityfs security /sys/kernel/security")
-	log = bytes.fromhex("".join(machine.run("xxd -p /sys/kernel/security/tpm0/binary_bios_measurements").split()))
-	digests = tpm.digests_of(log, 12)
+	digests = tpm.digests_of(tpm.log_of(machine), 12)
 	value = machine.run("cat /sys/class/tpm/tpm0/pcr-sha256/12").strip()
 	assert tpm.replay(digests).hex().upper() == value, f"the log of PCR 12 does not lead to {value}"
 	return digests[:count]
@@ -77,6 +75,19 @@ def tpm_replay():
 		strong, weak = re.findall(r"^token \d: (.*)$", text, re.MULTILINE)
 		assert "measured state" in strong, f"it has unsealed what we have: {strong}"
 		assert weak == "unsealed 32 bytes", f"it cannot unseal at all: nothing was tested ({weak})"
+
+
+@case("what a probe on the TPM's wires sees: not what opens the volume, though what root has unsealed without encryption")
+def tpm_wires():
+	with tpm.Tpm("tpm-wires") as chip:
+		disk = _disk("tpm-wires", chip, ((7, 12), None), ((7,), None))
+		strong, weak = (chip.secret(disk, number, _policy()) for number in range(2))
+		with setups.quick("tpm-wires", [Disk(disk)], passphrase=None, tpm=chip) as machine:
+			assert re.search(r"with the TPM \.\.\. done", machine.text()), "no word about the TPM"
+			assert "token 1: unsealed" in machine.run("CLEAR=1 unseal /dev/tpm0 /dev/sda2"), "root cannot unseal at all"
+			setups.power_off(machine)
+		assert chip.on_the_wires(weak), "not even a secret in clear was seen: nothing was tested"
+		assert not chip.on_the_wires(strong), "what opens the volume crosses the wires in clear"
 
 
 @case("what the TPM has unsealed is nowhere in RAM once something else runs")
