@@ -2,6 +2,7 @@
 #include "hv/boot/unlock.h"
 #include "hv/boot/keyboard.h"
 #include "hv/boot/open.h"
+#include "hv/boot/unlock_card.h"
 #include "hv/boot/unlock_tpm.h"
 #include "keymgmt/recovery_key.h"
 #include "storage/crypt/wipe.h"
@@ -85,7 +86,8 @@ static UINTN count_unlocked(const struct volume *volumes, UINTN count)
 UINTN unlock_volumes(struct volume *volumes, UINTN count, const struct policy *policy,
 	const struct policy_text *text, VOID *scratch)
 {
-	BOOLEAN go_on = unlock_with_tpm(volumes, count, policy, text, scratch);
+	BOOLEAN go_on = unlock_with_tpm(volumes, count, policy, text, scratch) &&
+			unlock_with_card(volumes, count, policy, scratch);
 
 	if (go_on && count_unlocked(volumes, count) < count) {
 		Print(L"(Esc starts the computer without unlocking.)\n");
