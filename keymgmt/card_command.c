@@ -45,6 +45,14 @@ static struct apdu make_get_response(struct card *card, uint8_t bytes)
 	return (struct apdu){.bytes = sizeof(apdu), .has_le = true};
 }
 
+/* Ne, what may come before the status word. */
+static size_t most(const struct card *card, const struct apdu *apdu)
+{
+	uint8_t le = card->apdu[apdu->bytes - 1];
+
+	return !apdu->has_le ? 0 : le ? le : 256;
+}
+
 /* One APDU there and its answer into card->answer; `bytes` are those before the status word. */
 static enum card_result exchange(struct card *card, const struct apdu *apdu, size_t *bytes)
 {
@@ -59,7 +67,7 @@ static enum card_result exchange(struct card *card, const struct apdu *apdu, siz
 		result = card_exchange_t0(card, card->apdu, apdu->bytes, card->answer, &received);
 	if (result)
 		return result;
-	if (received < 2)
+	if (received < 2 || received - 2 > most(card, apdu))
 		return CARD_BAD_ANSWER;
 	*bytes = received - 2;
 	card->status = (uint16_t)(card->answer[*bytes] << 8 | card->answer[*bytes + 1]);
@@ -109,8 +117,6 @@ static enum card_result send_chain(struct card *card, const struct card_command 
 		struct apdu apdu = make(card, command, *at, MAX_DATA, false);
 
 		result = exchange(card, &apdu, &bytes);
-		if (!result && bytes)
-			result = CARD_BAD_ANSWER;
 		if (!result && card->status != STATUS_DONE)
 			result = CARD_REFUSED;
 	}

@@ -24,7 +24,7 @@ bool card_parse_atr(const uint8_t *data, size_t bytes, struct card_atr *atr);
 
 /*
  * One short APDU and its answer with status word, by a protocol. `*answer_bytes` is
- * the room (CARD_MAX_ANSWER) and becomes what has come, at least 2.
+ * the room (CARD_MAX_ANSWER) and becomes what has come, which may be too little.
  */
 enum card_result card_exchange_t0(struct card *card, const uint8_t *apdu, size_t bytes, uint8_t *answer,
 	size_t *answer_bytes);

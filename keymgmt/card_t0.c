@@ -130,8 +130,6 @@ enum card_result card_exchange_t0(struct card *card, const uint8_t *apdu, size_t
 		result = by_characters(card, &tpdu, answer, answer_bytes);
 	else
 		result = ccid_transfer(card->reader, tpdu.at, tpdu.bytes, 0, 0, answer, answer_bytes);
-	if (!result && (*answer_bytes < 2 || *answer_bytes - 2 > tpdu.expected))
-		result = CARD_BAD_ANSWER;
 	secret_wipe(card->block, sizeof(card->block));
 	return result;
 }

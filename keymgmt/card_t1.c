@@ -217,7 +217,7 @@ static enum card_result hear(struct card *card, struct block *in, uint8_t *answe
 		*bytes += in->bytes;
 		card->receive_sequence ^= 1;
 		if (!(in->control & I_MORE))
-			return *bytes < 2 ? CARD_BAD_ANSWER : CARD_OK;
+			return CARD_OK;
 		if (!in->bytes) /* or it would never end */
 			return CARD_BAD_ANSWER;
 		acknowledge.control |= card->receive_sequence ? R_SEQUENCE : 0;

@@ -115,7 +115,5 @@ enum card_result piv_decrypt(
 	memset(secret, 0, sizeof(*secret));
 	for (unsigned i = 0; i < sizeof(keys) && result == CARD_WRONG_KEY; i++)
 		result = try_key(card, keys[i], encrypted, secret);
-	if (result)
-		secret_wipe(secret, sizeof(*secret));
 	return result;
 }

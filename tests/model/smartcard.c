@@ -43,9 +43,9 @@ static size_t status(uint8_t *answer, size_t bytes, unsigned value)
 /* How many bytes it will give next, as a status word. */
 static size_t announce(const struct smartcard *card, uint8_t *answer, size_t bytes)
 {
-	size_t left = card->pending_bytes - card->given;
+	size_t left = card->pending_bytes - card->given, next = left < card->step ? left : card->step;
 
-	return status(answer, bytes, 0x6100 | (uint8_t)(left < card->step ? left : card->step));
+	return status(answer, bytes, 0x6100 | (uint8_t)(card->generous ? next - 1 : next));
 }
 
 /* What is pending, as far as it fits. */
@@ -54,9 +54,13 @@ static size_t give(struct smartcard *card, unsigned le, uint8_t *answer)
 	size_t left = card->pending_bytes - card->given;
 	size_t bytes = left < card->step ? left : card->step;
 
+	if (card->never_exact)
+		return status(answer, 0, 0x6c00 | (uint8_t)(le + 1));
+	if (card->stalls)
+		return announce(card, answer, 0);
 	if (card->exact && le != bytes)
 		return status(answer, 0, 0x6c00 | (uint8_t)bytes);
-	if (bytes > le)
+	if (bytes > le && !card->generous)
 		bytes = le;
 	memcpy(answer, card->pending + card->given, bytes);
 	card->given += bytes;
@@ -93,6 +97,8 @@ static size_t verify(struct smartcard *card, const uint8_t *data, size_t bytes, 
 		return status(answer, 0, 0x9000);
 	if (bytes)
 		card->verifies++;
+	if (bytes && card->says)
+		return status(answer, 0, card->says);
 	if (!card->tries)
 		return status(answer, 0, 0x6983);
 	if (!bytes)
@@ -131,6 +137,8 @@ static size_t authenticate(struct smartcard *card, uint8_t key, unsigned le, uin
 static size_t chain(
 	struct smartcard *card, const uint8_t *apdu, const uint8_t *data, size_t bytes, unsigned le, uint8_t *answer)
 {
+	if (apdu[0] & 0x10 && card->no_chaining)
+		return status(answer, 0, 0x6884);
 	if (bytes > sizeof(card->chain) - card->chained)
 		return status(answer, 0, 0x6700);
 	memcpy(card->chain + card->chained, data, bytes);

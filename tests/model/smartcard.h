@@ -23,6 +23,11 @@ struct smartcard {
 	bool direct;	    /* it answers with data at once; with T=0 it cannot */
 	bool no_piv;
 	uint16_t refuses;   /* 0, or the status of every GENERAL AUTHENTICATE */
+	uint16_t says;	    /* 0, or the status of every VERIFY with a PIN */
+	bool no_chaining;   /* refuses its first part */
+	bool generous;	    /* gives more than it was asked for */
+	bool stalls;	    /* announces more for ever, and gives nothing */
+	bool never_exact;   /* wants to be asked for another length, whatever it was */
 	unsigned spoiled;   /* the number of a byte in its template with the result, from 1; 0: none */
 	int longer;	    /* that many bytes more of it, or less */
 	bool selected, verified;
@@ -35,6 +40,7 @@ struct smartcard {
 	uint8_t reader_block; /* and may send */
 	unsigned extensions;  /* that it asks for before each answer */
 	bool asks_ifs;	      /* before its first answer */
+	bool empty_blocks;    /* chains them for ever */
 	bool expects, sends;  /* N(S) of the next block in either direction */
 	bool sending, last_has_more;
 	unsigned asked;

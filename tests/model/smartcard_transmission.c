@@ -35,7 +35,7 @@ static size_t r_block(struct smartcard *card, uint8_t fault, uint8_t *out)
 static size_t next_part(struct smartcard *card, uint8_t *out)
 {
 	size_t left = card->answer_bytes - card->answered;
-	size_t bytes = left < card->reader_block ? left : card->reader_block;
+	size_t bytes = card->empty_blocks ? 0 : left < card->reader_block ? left : card->reader_block;
 	uint8_t control = (card->sends ? 0x40 : 0) | (bytes < left ? 0x20 : 0);
 
 	card->sending = true;

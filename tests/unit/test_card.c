@@ -165,6 +165,31 @@ static void readers_that_never_come_to_it(void **state)
 	assert_int_equal(unlock("123456"), CARD_BAD_ANSWER);
 }
 
+/* Answers that have no end, or too much in them. */
+static void cards_without_measure(void **state)
+{
+	(void)state;
+	for (unsigned w = 0; w < WAYS; w++) {
+		begin(ways[w].level, ways[w].protocol);
+		chip.stalls = true;
+		chip.direct = false;
+		assert_int_equal(unlock("123456"), CARD_BAD_ANSWER);
+	}
+	for (unsigned w = 2; w < WAYS; w++) {
+		begin(ways[w].level, ways[w].protocol);
+		chip.never_exact = true;
+		assert_int_equal(unlock("123456"), CARD_BAD_ANSWER);
+		begin(ways[w].level, ways[w].protocol);
+		chip.generous = true;
+		chip.direct = false;
+		assert_int_equal(unlock("123456"), CARD_BAD_ANSWER);
+	}
+	begin(CCID_TPDU, 1);
+	chip.empty_blocks = true;
+	assert_int_equal(unlock("123456"), CARD_BAD_ANSWER);
+	assert_int_equal(chip.verifies, 0);
+}
+
 static void waiting_time_is_passed_on(void **state)
 {
 	(void)state;
@@ -235,7 +260,7 @@ static void answers_to_reset(void **state)
 		0x57, 0x59, 0x75, 0x62, 0x69, 0x4b, 0x65, 0x79, 0x40},
 			     specific[] = {0x3f, 0xd0, 0x96, 0x07, 0x10, 0x00}, implied[] = {0x3b, 0x90, 0x96, 0x10, 0x10};
 	struct card_atr atr;
-	uint8_t changed[sizeof(good)];
+	uint8_t changed[sizeof(good) + 1];
 
 	(void)state;
 	assert_true(card_parse_atr(good, sizeof(good), &atr));
@@ -246,8 +271,11 @@ static void answers_to_reset(void **state)
 	for (size_t at = 0; at < sizeof(good); at++) {
 		memcpy(changed, good, sizeof(good));
 		changed[at] ^= 0x02;
-		assert_false(card_parse_atr(changed, sizeof(changed), &atr));
+		assert_false(card_parse_atr(changed, sizeof(good), &atr));
 	}
+	memcpy(changed, good, sizeof(good));
+	changed[sizeof(good)] = 0; /* which the check byte does not show */
+	assert_false(card_parse_atr(changed, sizeof(changed), &atr));
 	assert_true(card_parse_atr(specific, sizeof(specific), &atr));
 	assert_true(atr.specific && atr.inverse && atr.first == 0 && atr.speed == 0x96 && atr.guard == 7);
 	assert_true(card_parse_atr(implied, sizeof(implied), &atr));
@@ -282,6 +310,7 @@ int main(void)
 		cmocka_unit_test(lost_for_good),
 		cmocka_unit_test(reader_faults),
 		cmocka_unit_test(readers_that_never_come_to_it),
+		cmocka_unit_test(cards_without_measure),
 		cmocka_unit_test(waiting_time_is_passed_on),
 		cmocka_unit_test(parameters),
 		cmocka_unit_test(protocols),

@@ -68,6 +68,10 @@ static void cut_and_changed(void **state)
 	memcpy(changed, qemu, sizeof(qemu));
 	changed[AT_INTERFACE] = 1;
 	assert_string_equal(describe(changed, sizeof(qemu), 0, &is), "its configuration descriptor is malformed");
+	memcpy(changed, qemu, sizeof(qemu));
+	changed[AT_CLASS] = 53;
+	changed[2] = AT_CLASS + 53;
+	assert_string_equal(describe(changed, AT_CLASS + 53, 0, &is), "it does not describe itself");
 }
 
 static void levels(void **state)

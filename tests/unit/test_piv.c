@@ -81,6 +81,24 @@ static void pins(void **state)
 	card_close(&card);
 }
 
+/* Whatever a card says to a PIN, it is sent once. */
+static void odd_words_to_a_pin(void **state)
+{
+	static const struct {
+		uint16_t says;
+		enum card_result result;
+	} rows[] = {{0x6c08, CARD_BAD_ANSWER}, {0x6108, CARD_WRONG_KEY}, {0x6300, CARD_REFUSED}, {0x6a80, CARD_REFUSED},
+		{0x6983, CARD_BLOCKED}, {0x63c0, CARD_BLOCKED}, {0x63c7, CARD_WRONG_PIN}, {0x6282, CARD_REFUSED}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(CCID_TPDU, 1);
+		chip.says = rows[i].says;
+		assert_int_equal(unlock("123456"), rows[i].result);
+		assert_int_equal(chip.verifies, 1);
+	}
+}
+
 static void tries_are_read_and_not_spent(void **state)
 {
 	unsigned tries = 99;
@@ -131,6 +149,11 @@ static void other_cards(void **state)
 	chip.refuses = 0x6f00;
 	assert_int_equal(unlock("123456"), CARD_WRONG_KEY);
 	assert_int_equal(chip.decryptions, 0);
+	/* What comes behind a refused part is not sent: 23 keys, and three commands before them. */
+	begin(CCID_SHORT_APDU, 1);
+	chip.no_chaining = true;
+	assert_int_equal(unlock("123456"), CARD_WRONG_KEY);
+	assert_int_equal(reader.transfers, 3 + 23);
 }
 
 /* Of the answer each byte of the frame counts, and its length. */
@@ -219,6 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(real_cards),
 		cmocka_unit_test(pins),
+		cmocka_unit_test(odd_words_to_a_pin),
 		cmocka_unit_test(tries_are_read_and_not_spent),
 		cmocka_unit_test(verified_until_the_power_goes),
 		cmocka_unit_test(other_cards),
