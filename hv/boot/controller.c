@@ -8,6 +8,7 @@
 
 /* PCI Code and ID Assignment, 1.2. */
 #define PCI_CLASS_STORAGE 0x01u	    /* mass storage, the base class */
+#define PCI_CLASS_USB	  0x0c03u   /* USB host controller, with any programming interface */
 #define PCI_CLASS_IDE	  0x0101u   /* IDE, with any programming interface */
 #define PCI_CLASS_AHCI	  0x010601u /* SATA, AHCI 1.0 */
 #define PCI_CLASS_NVME	  0x010802u /* NVM Express, I/O controller */
@@ -91,7 +92,8 @@ static UINT32 class_of(EFI_PCI_IO_PROTOCOL *pci)
 	return class_revision >> 8;
 }
 
-VOID controllers_connect(VOID)
+/* Those whose class begins with `class`, what is left of it after `shift` bits. */
+static VOID connect(UINT32 class, UINTN shift)
 {
 	EFI_HANDLE *handles = NULL;
 	EFI_PCI_IO_PROTOCOL *pci;
@@ -101,9 +103,19 @@ VOID controllers_connect(VOID)
 		return;
 	for (UINTN i = 0; i < count; i++)
 		if (!EFI_ERROR(BS->HandleProtocol(handles[i], &gEfiPciIoProtocolGuid, (VOID **)&pci)) &&
-			class_of(pci) >> 16 == PCI_CLASS_STORAGE)
+			class_of(pci) >> shift == class)
 			BS->ConnectController(handles[i], NULL, NULL, TRUE);
 	BS->FreePool(handles);
+}
+
+VOID controllers_connect_disks(VOID)
+{
+	connect(PCI_CLASS_STORAGE, 16);
+}
+
+VOID controllers_connect_usb(VOID)
+{
+	connect(PCI_CLASS_USB, 8);
 }
 
 const char *controller_of_disk(EFI_HANDLE disk, struct boot_volume *volume, const char **detail)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The controllers that disks hang on. */
+/* The controllers that disks and USB devices hang on. */
 #ifndef HV_BOOT_CONTROLLER_H
 #define HV_BOOT_CONTROLLER_H
 
@@ -7,10 +7,11 @@
 #include <efi.h>
 
 /*
- * Has the firmware's drivers attend to every storage controller: a boot manager in
+ * Have the firmware's drivers attend to every controller of a kind: a boot manager in
  * a hurry connects only the one it boots from.
  */
-VOID controllers_connect(VOID);
+VOID controllers_connect_disks(VOID);
+VOID controllers_connect_usb(VOID);
 
 /*
  * Fills the controller, PCI address and port of `volume` from the device path of

@@ -252,7 +252,7 @@ UINTN find_volumes(struct volume *volumes, UINTN capacity, VOID *scratch, VOID *
 	UINTN count = 0;
 	struct disk disk;
 
-	controllers_connect();
+	controllers_connect_disks();
 	if (!EFI_ERROR(
 		    BS->LocateHandleBuffer(ByProtocol, &gEfiBlockIoProtocolGuid, NULL, &count, &handles))) {
 		for (UINTN i = 0; i < count; i++)

@@ -37,12 +37,16 @@ static void add_device(EFI_HANDLE handle)
 	events[device_count++] = device->input->WaitForKeyEx;
 }
 
-void input_begin(enum layout layout)
+void input_set_layout(enum layout layout)
+{
+	current = layout;
+}
+
+void input_find(void)
 {
 	EFI_HANDLE *handles;
 	UINTN count;
 
-	current = layout;
 	device_count = 0;
 	if (EFI_ERROR(BS->LocateHandleBuffer(ByProtocol, &text_input_ex_guid, NULL, &count, &handles)))
 		return;

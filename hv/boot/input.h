@@ -15,8 +15,10 @@ struct input_key {
 	UINT16 scan_code; /* UEFI 2.10, table 12.2 */
 };
 
-/* Looks for the devices; again after the firmware has connected new ones. */
-void input_begin(enum layout layout);
+void input_set_layout(enum layout layout);
+
+/* Looks for the devices, before each answer: the firmware may have connected others meanwhile. */
+void input_find(void);
 
 enum layout input_layout(void);
 

@@ -81,6 +81,7 @@ BOOLEAN keyboard_read(struct passphrase *passphrase)
 	BOOLEAN entered;
 
 	passphrase->bytes = 0;
+	input_find();
 	entered = read_line(passphrase, &key);
 	Print(L"\n");
 	secret_wipe(&key, sizeof(key));

@@ -13,8 +13,8 @@ struct passphrase {
 };
 
 /*
- * Reads one line, showing a star per character; F2 changes the keyboard's layout and begins anew. input_begin() comes
- * first. Returns FALSE when Esc was pressed, or there is no keyboard; the passphrase is wiped then.
+ * Reads one line, showing a star per character; F2 changes the keyboard's layout and begins anew. Returns
+ * FALSE when Esc was pressed, or there is no keyboard; the passphrase is wiped then.
  */
 BOOLEAN keyboard_read(struct passphrase *passphrase);
 

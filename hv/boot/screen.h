@@ -6,10 +6,7 @@
 /* An empty screen with the product's line. */
 void screen_begin(void);
 
-/*
- * Called before each question; before the first one it tells which machine this is and which keys do what.
- * input_begin() comes first.
- */
+/* Called before each question; before the first one it tells which machine this is and which keys do what. */
 void screen_ask(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include "hv/boot/keyboard.h"
 #include "hv/boot/open.h"
 #include "hv/boot/screen.h"
+#include "hv/boot/unlock_card.h"
 #include "hv/boot/unlock_tpm.h"
 #include "keymgmt/recovery_key.h"
 #include "storage/crypt/wipe.h"
@@ -90,8 +91,9 @@ UINTN unlock_volumes(struct volume *volumes, UINTN count, const struct policy *p
 {
 	BOOLEAN go_on;
 
-	input_begin(policy->keyboard);
-	go_on = unlock_with_tpm(volumes, count, policy, text, scratch);
+	input_set_layout(policy->keyboard);
+	go_on = unlock_with_tpm(volumes, count, policy, text, scratch) &&
+		unlock_with_card(volumes, count, policy, scratch);
 	if (go_on && count_unlocked(volumes, count) < count)
 		ask_for_passphrases(volumes, count, policy->tries, scratch);
 	return count_unlocked(volumes, count);

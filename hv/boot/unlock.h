@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TPM tokens, then passphrases, until every volume is unlocked, given up or the user goes on without. */
+/* TPM tokens, then a smartcard's, then passphrases, until every volume is unlocked, given up or the user goes on without. */
 #ifndef HV_BOOT_UNLOCK_H
 #define HV_BOOT_UNLOCK_H
 
@@ -8,7 +8,7 @@
 
 /*
  * Fills `boot.key` and `unlocked` of the volumes; returns how many are unlocked.
- * What the TPM does not open is asked for. A passphrase that opened one is tried on
+ * What neither the TPM nor a smartcard opens is asked for. A passphrase that opened one is tried on
  * the next before asking again; wrong ones cost a growing pause. `text` is what is
  * measured of the policy. `scratch` is LUKS2_SCRATCH_BYTES.
  */

@@ -14,6 +14,7 @@
 #define STORAGE_VOLUME_LUKS2_H
 
 #include "keymgmt/argon2.h"
+#include "keymgmt/pkcs11.h"
 #include "keymgmt/tpm2.h"
 #include "storage/crypt/hash.h"
 #include <stdbool.h>
@@ -24,6 +25,7 @@
 #define LUKS2_DIGESTS	8
 #define LUKS2_ALL_KEYSLOTS UINT32_MAX
 #define LUKS2_TPM2_TOKENS 8 /* that are looked at; further ones are ignored */
+#define LUKS2_PKCS11_TOKENS 8 /* likewise */
 #define LUKS2_MAX_KEY	64 /* bytes of a volume key or of a key-slot area's key */
 #define LUKS2_MAX_SALT	64
 #define LUKS2_MAX_NODES 4096 /* values in the JSON text */
@@ -119,6 +121,8 @@ struct luks2 {
 	struct luks2_place token;
 	struct tpm2_token tpm2[LUKS2_TPM2_TOKENS]; /* in the order of the header */
 	unsigned tpm2_tokens;
+	struct pkcs11_token pkcs11[LUKS2_PKCS11_TOKENS]; /* likewise */
+	unsigned pkcs11_tokens;
 };
 
 /*

@@ -194,6 +194,9 @@ static const char *parse_tokens(const struct json_node *object, struct luks2 *he
 		else if (json_is(json_member(member, "type"), "systemd-tpm2") &&
 			header->tpm2_tokens < LUKS2_TPM2_TOKENS)
 			luks2_parse_tpm2(member, &header->tpm2[header->tpm2_tokens++]);
+		else if (json_is(json_member(member, "type"), "systemd-pkcs11") &&
+			header->pkcs11_tokens < LUKS2_PKCS11_TOKENS)
+			luks2_parse_pkcs11(member, &header->pkcs11[header->pkcs11_tokens++]);
 	}
 	for (const struct json_node *member = object->child; member; member = member->next)
 		if (json_is(json_member(member, "type"), "underseal-pcrs"))

@@ -24,6 +24,8 @@ bool luks2_parse_set(const struct json_node *array, uint32_t limit, uint32_t *ma
 
 /* Fills a token from its object of type systemd-tpm2; what is wrong stands in token->unusable. */
 void luks2_parse_tpm2(const struct json_node *object, struct tpm2_token *token);
+/* The same of type systemd-pkcs11. */
+void luks2_parse_pkcs11(const struct json_node *object, struct pkcs11_token *token);
 
 /*
  * Gives the values in an object of type underseal-pcrs to those of `count` tokens

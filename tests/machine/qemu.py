@@ -106,14 +106,15 @@ class Machine(Console):
 	"""Started by `with Machine(...) as machine:`; killed at the end of the block whatever happened in it."""
 
 	def __init__(self, name, disks, *, cpus=1, memory=768, cpu=CPU, firmware=FIRMWARE, reboots=False, keep_memory=False,
-			parallel=False, tpm=None, options=()):
+			parallel=False, tpm=None, card=None, options=()):
 		"""`memory` in MiB; `reboots` lets the guest reset instead of ending QEMU; with `keep_memory` a power-off
-		leaves the machine stopped, for its memory to be read; `tpm` is a tpm.Tpm. Its CPUs take turns, unless `parallel`: QEMU 7.2 loses
+		leaves the machine stopped, for its memory to be read; `tpm` is a tpm.Tpm, `card` a piv.Card in a reader. Its CPUs take turns, unless `parallel`: QEMU 7.2 loses
 		bits of the first CPU's state when another restores its FPU at the same moment, and systems do that all the
 		time (docs/caveats.md)."""
 		super().__init__(name)
 		self.cpus, self.memory = cpus, memory
 		self._tpm, self._tpm_process = tpm, None
+		self._card = card
 		self.threads = "multi" if parallel else "single"
 		self._command = self._describe(disks, cpu, firmware, reboots, keep_memory) + list(options)
 
@@ -152,7 +153,7 @@ class Machine(Console):
 		self._command += [
 			"-chardev", f"socket,id=com1,fd={serial_end.fileno()}", "-serial", "chardev:com1",
 			"-chardev", f"socket,id=qmp,fd={monitor_end.fileno()}", "-mon", "chardev=qmp,mode=control"]
-		ends = [serial_end, monitor_end] + self._start_tpm()
+		ends = [serial_end, monitor_end] + self._start_tpm() + self._start_card()
 		with open(f"{self.directory}/command", "w", encoding="utf-8") as command:
 			command.write(" ".join(self._command) + "\n")
 		self.started_at = time.monotonic()
@@ -182,6 +183,16 @@ class Machine(Console):
 		control.close()
 		self._command += ["-chardev", f"socket,id=tpm,fd={end.fileno()}", "-tpmdev", "emulator,id=tpm0,chardev=tpm",
 			"-device", "tpm-tis,tpmdev=tpm0"]
+		return [end]
+
+	def _start_card(self):
+		"""The emulator's end of the smartcard's socket, in a list; none, and no reader either, without a card."""
+		if not self._card:
+			return []
+		ours, end = socket.socketpair()
+		self._card.beside(ours)
+		self._command += ["-chardev", f"socket,id=card,fd={end.fileno()}", "-device", "qemu-xhci,id=usb",
+			"-device", "usb-ccid,id=reader,bus=usb.0", "-device", "ccid-card-passthru,bus=reader.0,chardev=card"]
 		return [end]
 
 	def break_tpm(self):

@@ -3,7 +3,6 @@
 Its sockets lie where nobody else connects, and every process of it ends by itself or by its own handle."""
 import contextlib
 import hashlib
-import json
 import os
 import re
 import struct
@@ -12,8 +11,8 @@ import tempfile
 import time
 import uuid
 
-import gpt
 import places
+import tokens
 
 # What OVMF without Secure Boot measures into PCR 7 (TCG PC Client Platform Firmware Profile, 3.3.4.8): its variables,
 # then a separator.
@@ -83,55 +82,26 @@ class Tpm:
 					_wait_for(path)
 					name = f"swtpm:path={path}"
 					for pcr, digest in [] if policy is None else _digests(policy):
-						_tool("tpm2_pcrextend", "-T", name, f"{pcr}:sha256={digest}")
+						tokens.tool("tpm2_pcrextend", "-T", name, f"{pcr}:sha256={digest}")
 					yield name
 					# Without it the TPM counts a failed authorisation: it cannot know that there was none.
-					_tool("tpm2_shutdown", "-T", name, "--clear")
+					tokens.tool("tpm2_shutdown", "-T", name, "--clear")
 				finally:
 					process.terminate()
 
 	def enrol(self, image, passphrase, pcrs, policy=b"", pin=None):
 		"""Adds a token for these PCRs to the header of the image's only volume with systemd-cryptenroll; the policy file
 		is what the machine will start with."""
-		with header(image) as path, self.here(policy) as name:
-			_tool("systemd-cryptenroll", f"--tpm2-device={name}", f"--tpm2-pcrs={'+'.join(map(str, pcrs))}",
+		with tokens.header(image) as path, self.here(policy) as name:
+			tokens.tool("systemd-cryptenroll", f"--tpm2-device={name}", f"--tpm2-pcrs={'+'.join(map(str, pcrs))}",
 				f"--tpm2-with-pin={'yes' if pin else 'no'}", path,
 				env={**os.environ, "PASSWORD": passphrase, "NEWPIN": pin or ""})
 
 	def secret(self, image, number, policy):
 		"""What the token seals, in a machine with that policy file before its window is closed."""
-		with header(image) as path, self.here(policy) as name:
-			told = _tool(f"{places.IMAGES}/unseal", name.removeprefix("swtpm:path="), path).decode()
+		with tokens.header(image) as path, self.here(policy) as name:
+			told = tokens.tool(f"{places.IMAGES}/unseal", name.removeprefix("swtpm:path="), path).decode()
 		return bytes.fromhex(re.search(rf"^token {number}: unsealed (.*)$", told, re.MULTILINE).group(1))
-
-
-@contextlib.contextmanager
-def header(image):
-	"""The header partition of the image's only volume as a file; what is changed in it is written back."""
-	entry = gpt.header_entry(image)
-	with tempfile.TemporaryDirectory() as folder:
-		path = f"{folder}/header"
-		with open(path, "wb") as out:
-			out.write(gpt.read(image, entry.start, entry.bytes))
-		yield path
-		with open(path, "rb") as changed:
-			gpt.write(image, entry.start, changed.read())
-
-
-def change_token(image, number, **fields):
-	"""Replaces fields of a token's JSON with stock cryptsetup; `_` stands for the `-` in their names."""
-	with header(image) as path:
-		token = json.loads(_tool("cryptsetup", "token", "export", f"--token-id={number}", path))
-		token |= {name.replace("_", "-"): value for name, value in fields.items()}
-		_tool("cryptsetup", "token", "import", f"--token-id={number}", "--token-replace", path,
-			input=json.dumps(token).encode())
-
-
-def kinds(image):
-	"""What systemd-cryptenroll calls the key slots of the image's only volume, by number."""
-	with header(image) as path:
-		lines = _tool("systemd-cryptenroll", path).decode().splitlines()[1:]
-	return {int(number): kind for number, kind in (line.split() for line in lines)}
 
 
 def log_of(machine):
@@ -163,13 +133,6 @@ def replay(digests):
 	for digest in digests:
 		value = hashlib.sha256(value + digest).digest()
 	return value
-
-
-def _tool(*words, **kwargs):
-	done = subprocess.run(words, check=False, capture_output=True, **kwargs)
-	if done.returncode:
-		raise RuntimeError(f"{words[0]} ended with status {done.returncode}: {done.stderr.decode().strip()}")
-	return done.stdout
 
 
 def _wait_for(path):

@@ -6,6 +6,7 @@
 #include "keymgmt/tpm2_wire.h"
 #include "storage/volume/luks2_json.h"
 #include "tests/unit/tpm2_recorded.h"
+#include "tests/unit/zero.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -155,17 +156,6 @@ static inline void begin(const struct recording *recording)
 	tpm.random = recording->salted ? replay_random : NULL;
 	tpm.context = &replay;
 	tpm.max_response = sizeof(tpm.response);
-}
-
-static inline bool is_zero(const void *data, size_t bytes)
-{
-	const uint8_t *at = data;
-
-	while (bytes && !*at) {
-		at++;
-		bytes--;
-	}
-	return !bytes;
 }
 
 /* What holds after every call. */

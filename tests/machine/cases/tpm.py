@@ -9,6 +9,7 @@ import guests
 import image
 import setups
 import stock
+import tokens
 import tpm
 from case import case
 from qemu import CPU_WITHOUT_SVM, Disk
@@ -113,7 +114,7 @@ def tpm_secret_wiped():
 def tpm_weak():
 	with tpm.Tpm("tpm-weak") as chip:
 		disk = _disk("tpm-weak", chip, ((7,), None), ((7, 12), None))
-		tpm.change_token(disk, 2, tpm2_policy_hash="00" * 32)
+		tokens.change(disk, 2, tpm2_policy_hash="00" * 32)
 		with setups.quick("tpm-weak", [Disk(disk)], ready=False, tpm=chip) as machine:
 			setups.unlock(machine)
 			machine.wait(r"\.\.\. done")

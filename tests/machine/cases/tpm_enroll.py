@@ -5,6 +5,7 @@ import re
 
 import image
 import setups
+import tokens
 import tpm
 from case import case
 from cases import secure
@@ -60,7 +61,7 @@ def tpm_enrolled():
 	with tpm.Tpm("tpm-enrolled") as chip:
 		disk = setups.data_disk("tpm-enrolled", 32, 512)
 		_enroll(chip, disk, _log_of_a_start("tpm-enrolled", chip, disk))
-		assert tpm.kinds(disk) == {0: "password", 1: "tpm2"}, tpm.kinds(disk)
+		assert tokens.kinds(disk) == {0: "password", 1: "tpm2"}, tokens.kinds(disk)
 		with setups.quick("tpm-enrolled", [Disk(disk)], passphrase=None, tpm=chip) as machine:
 			assert _opened_silently(machine), "no word about the TPM"
 			said = machine.run("unseal /dev/tpm0 /dev/sda2")
@@ -87,7 +88,7 @@ def tpm_pcr_changed():
 			log = tpm.log_of(machine)
 			setups.power_off(machine)
 		_seal(chip, disk, recovery, "reseal", log)
-		assert tpm.kinds(disk) == {0: "password", 1: "recovery", 3: "tpm2"}, tpm.kinds(disk)
+		assert tokens.kinds(disk) == {0: "password", 1: "recovery", 3: "tpm2"}, tokens.kinds(disk)
 		with changed(disk, passphrase=None) as machine:
 			assert _opened_silently(machine), "no word about the TPM"
 			setups.power_off(machine)
