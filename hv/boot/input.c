@@ -70,8 +70,9 @@ static void translate(struct input_key *key, const EFI_KEY_DATA *data, BOOLEAN s
 {
 	UINT32 shift = data->KeyState.KeyShiftState & EFI_SHIFT_STATE_VALID ? data->KeyState.KeyShiftState : 0;
 
+	key->given = data->Key;
 	key->scan_code = data->Key.ScanCode;
-	key->c = key->raw = data->Key.UnicodeChar;
+	key->c = data->Key.UnicodeChar;
 	if (key->c < ' ' || serial)
 		return;
 	key->c = shift & CONTROLS ? 0 : layout_character(current, key->c, shift & EFI_RIGHT_ALT_PRESSED);

@@ -10,8 +10,8 @@
 #include <efi.h>
 
 struct input_key {
+	EFI_INPUT_KEY given; /* by the firmware */
 	CHAR16 c; /* as the layout has it; 0: none */
-	CHAR16 raw; /* as the firmware gave it */
 	UINT16 scan_code; /* UEFI 2.10, table 12.2 */
 };
 

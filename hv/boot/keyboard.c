@@ -43,6 +43,7 @@ static void erase_last(struct passphrase *passphrase)
 /* What was typed so far was typed on other keys. */
 static void change_layout(struct passphrase *passphrase)
 {
+	typed_scrub(passphrase, sizeof(*passphrase));
 	secret_wipe(passphrase, sizeof(*passphrase));
 	input_change_layout();
 	Print(L"\nKeyboard: %a. From the start, please: ", layout_name(input_layout()));
@@ -51,10 +52,11 @@ static void change_layout(struct passphrase *passphrase)
 static BOOLEAN read_line(struct passphrase *passphrase, struct input_key *key)
 {
 	for (;;) {
-		if (!input_wait(key) || key->scan_code == SCAN_ESC || key->c == KEY_ESCAPE)
+		if (!input_wait(key))
 			return FALSE;
-		if (key->raw)
-			typed_note(key->raw);
+		typed_note(key->given);
+		if (key->scan_code == SCAN_ESC || key->c == KEY_ESCAPE)
+			return FALSE;
 		/* What a serial terminal's backspace key often sends. */
 		if (key->scan_code == SCAN_DELETE)
 			key->c = KEY_BACKSPACE;

@@ -14,56 +14,58 @@ static const struct form {
 	{16, 4}, /* the same, padded */
 };
 
+#define ESCAPE 27
+
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
-static bool is_key(const uint8_t *at, size_t width, uint16_t key)
+/* Keys without a character are a terminal's escape sequences. */
+static uint16_t character_of(uint32_t key)
 {
-	uint32_t structure = (uint32_t)key << 16;
+	return key >> 16 ? (uint16_t)(key >> 16) : ESCAPE;
+}
+
+static bool is_key(const uint8_t *at, size_t width, uint32_t key)
+{
+	uint16_t character = character_of(key);
 
 	if (width == 1)
-		return *at == key;
-	return width == 2 ? !memcmp(at, &key, 2) : !memcmp(at, &structure, 4);
+		return *at == character;
+	return width == 2 ? !memcmp(at, &character, 2) : !memcmp(at, &key, 4);
 }
 
-/* How many of the keys from `first` on stand at `at`. */
-static size_t run_length(const struct form *form, const uint8_t *at, const uint8_t *end, const uint16_t *keys, size_t count)
+/* Whether all the keys stand there. */
+static bool is_run(const struct form *form, const uint8_t *at, const uint8_t *end, const uint32_t *keys, size_t count)
 {
-	size_t length = 0;
-
-	while (length < count && (size_t)(end - at) >= form->width && is_key(at, form->width, keys[length])) {
-		length++;
-		if ((size_t)(end - at) < form->stride)
-			break;
-		at += form->stride;
-	}
-	return length;
+	if ((size_t)(end - at) < (count - 1) * form->stride + form->width)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!is_key(at + i * form->stride, form->width, keys[i]))
+			return false;
+	return true;
 }
 
-static size_t scrub_at(uint8_t *at, uint8_t *end, const uint16_t *keys, size_t count)
+static size_t scrub_at(uint8_t *at, const uint8_t *end, const uint32_t *keys, size_t count)
 {
-	size_t length = 0;
-
-	for (size_t i = 0; i < FORMS && !length; i++) {
-		for (size_t first = 0; first + SCRUB_KEYS <= count && !length; first++) {
-			length = run_length(&forms[i], at, end, keys + first, count - first);
-			if (length < SCRUB_KEYS)
-				length = 0;
+	for (size_t i = 0; i < FORMS; i++)
+		for (size_t first = 0; first + SCRUB_KEYS <= count; first++) {
+			if (!is_run(&forms[i], at, end, keys + first, count - first))
+				continue;
+			for (size_t key = 0; key < count - first; key++)
+				memset(at + key * forms[i].stride, 0, forms[i].width);
+			return count - first;
 		}
-		for (size_t key = 0; key < length; key++)
-			memset(at + key * forms[i].stride, 0, forms[i].width);
-	}
-	return length;
+	return 0;
 }
 
-size_t scrub(uint8_t *memory, size_t bytes, const uint16_t *keys, size_t count)
+size_t scrub(uint8_t *memory, size_t bytes, const uint32_t *keys, size_t count)
 {
 	bool typed[256] = {false};
 	size_t scrubbed = 0;
 
 	for (size_t i = 0; i < count; i++)
-		typed[keys[i] & 0xff] = true;
+		typed[character_of(keys[i]) & 0xff] = true;
 	for (size_t at = 0; at < bytes; at++) {
-		/* A key begins with its byte, or with the zeroes of its scan code. */
+		/* A run begins with the byte of a key, or with the zeroes of its scan code. */
 		bool structure = at + 4 <= bytes && !memory[at] && !memory[at + 1] && typed[memory[at + 2]];
 
 		if (typed[memory[at]] || structure)

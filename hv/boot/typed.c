@@ -7,13 +7,13 @@
 /* More than an answer has room for. */
 #define MAX_KEYS 1024
 
-static CHAR16 keys[MAX_KEYS];
+static UINT32 keys[MAX_KEYS];
 static UINTN count;
 
-void typed_note(CHAR16 c)
+void typed_note(EFI_INPUT_KEY key)
 {
 	if (count < MAX_KEYS)
-		keys[count++] = c;
+		keys[count++] = SCRUB_KEY(key.ScanCode, key.UnicodeChar);
 }
 
 static void scrub_range(UINT64 base, UINT64 end)

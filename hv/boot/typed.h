@@ -5,10 +5,13 @@
 
 #include <efi.h>
 
-/* `c` as the firmware gave it. */
-void typed_note(CHAR16 c);
+/* As the firmware gave it. */
+void typed_note(EFI_INPUT_KEY key);
 
-/* Overwrites what was noted in the firmware's data, but for [keep, keep + bytes), and forgets it. */
+/*
+ * Overwrites what was noted, the last key being the one that ended the answer, in the firmware's data but for
+ * [keep, keep + bytes), and forgets it.
+ */
 void typed_scrub(const VOID *keep, UINTN bytes);
 
 #endif
