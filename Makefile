@@ -149,6 +149,8 @@ $(B)/guest/vmx.so: $(B)/guest/hv/vmx/run.o $(B)/guest/hv/vmx/capability.o
 guest: $(GUESTS:%=$(B)/guest/%.efi) $(BOOTED) $(BOCHS)
 
 # ---- the underseal command -----------------------------------------------------------------------------
+# What libcrypto exports comes from its shared library, which libcryptsetup uses as well; the archive only gives
+# the routines that it does not export.
 TOOL_O := $(TOOL_C:%.c=$(B)/tool/%.o)
 TOOL_STORAGE_O := $(STORAGE_C:%.c=$(B)/tool/%.o)
 $(B)/tool/%.o: %.c | $(B)/.deps
@@ -157,7 +159,7 @@ $(B)/tool/%.o: %.c | $(B)/.deps
 $(B)/tool/libstorage.a: $(TOOL_STORAGE_O)
 	@rm -f $@; ar rcs $@ $(TOOL_STORAGE_O)
 $(B)/underseal: $(TOOL_O) $(B)/tool/libstorage.a
-	@gcc $(TOOL_CHECKS) -o $@ $(TOOL_O) $(B)/tool/libstorage.a -lcryptsetup -lfdisk -lblkid -ljson-c $(LIBARGON2) $(LIBCRYPTO) -lpthread
+	@gcc $(TOOL_CHECKS) -o $@ $(TOOL_O) $(B)/tool/libstorage.a -lcryptsetup -lfdisk -lblkid -ljson-c $(LIBARGON2) -lcrypto $(LIBCRYPTO) -lpthread
 	@echo "built $@"
 tool: $(B)/underseal
 

@@ -93,6 +93,31 @@ int header_add_recovery(int image, const struct secrets *key, const struct secre
 	return err;
 }
 
+int header_add_token(int image, const char *token)
+{
+	struct crypt_device *device = load(image);
+	int added = device ? crypt_token_json_set(device, CRYPT_ANY_TOKEN, token) : -1;
+
+	crypt_free(device);
+	if (added >= 0)
+		return EXITS_OK;
+	/* The text is valid: what is missing is a number, or room in the header's text. */
+	log_error("the header has no room for another token of %zu bytes; remove one first", strlen(token));
+	return EXITS_REFUSED;
+}
+
+int header_remove_token(int image, unsigned number)
+{
+	struct crypt_device *device = load(image);
+	int err = device ? crypt_token_json_set(device, (int)number, NULL) : -1;
+
+	crypt_free(device);
+	if (err >= 0)
+		return EXITS_OK;
+	log_error("token %u cannot be removed", number);
+	return EXITS_FAILED;
+}
+
 /* Whether `text` is a token that names the slot and no other. */
 static int names_only(const char *text, unsigned slot)
 {

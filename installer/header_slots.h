@@ -20,6 +20,12 @@ int header_add_passphrase(int image, const struct secrets *key, const struct sec
 /* The same for a recovery key, as systemd-cryptenroll makes it: a fast derivation, for it needs no slow one, and a token. */
 int header_add_recovery(int image, const struct secrets *key, const struct secrets *new, unsigned *slot);
 
+/* One more token: its JSON text. */
+int header_add_token(int image, const char *token);
+
+/* Takes the token `number` away, which opens no slot. */
+int header_remove_token(int image, unsigned number);
+
 /* Wipes a slot, and each token that opens no other. */
 int header_remove_slot(int image, unsigned slot);
 

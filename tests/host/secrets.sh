@@ -76,6 +76,9 @@ command=("$underseal" enroll disk "${cheap[@]}" --recovery-key)
 left 0 pass volume-key
 grep -xE '([a-z]{8}-){7}[a-z]{8}' out >recovery
 /usr/bin/python3 search.py memory recovery
+openssl req -x509 -nodes -newkey rsa:2048 -keyout officer.key -out officer.pem -subj /CN=officer 2>/dev/null
+command=("$underseal" enroll disk --passphrase-file pass --escrow officer.pem --escrow-file escrow)
+left 0 pass volume-key
 command=("$underseal" enroll disk --passphrase-file wrong --recovery-key)
 left 4 wrong
 command=("$underseal" enroll disk "${cheap[@]}" --passphrase --new-passphrase-file missing)
