@@ -40,7 +40,7 @@ HV_CFLAGS := $(COMMON) $(FREE) -O2 -fpie -fvisibility=hidden
 EFI_CFLAGS := $(COMMON) $(FREE) -O2 -fpic -fvisibility=hidden -fshort-wchar -maccumulate-outgoing-args \
 	-DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -Wno-pointer-sign
 TOOL_CHECKS :=
-TOOL_CFLAGS := $(COMMON) -O2 -D_GNU_SOURCE $(TOOL_CHECKS) $(shell pkg-config --cflags libcryptsetup json-c fdisk 2>/dev/null)
+TOOL_CFLAGS := $(COMMON) -O2 -D_GNU_SOURCE $(TOOL_CHECKS) $(shell pkg-config --cflags libcryptsetup json-c fdisk p11-kit-1 2>/dev/null)
 HOST_CHECKS := -fsanitize=address,undefined
 HOST_CFLAGS := -Itests/core/include $(COMMON) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer $(HOST_CHECKS) \
 	-fno-sanitize-recover=undefined
@@ -159,7 +159,7 @@ $(B)/tool/%.o: %.c | $(B)/.deps
 $(B)/tool/libstorage.a: $(TOOL_STORAGE_O)
 	@rm -f $@; ar rcs $@ $(TOOL_STORAGE_O)
 $(B)/underseal: $(TOOL_O) $(B)/tool/libstorage.a
-	@gcc $(TOOL_CHECKS) -o $@ $(TOOL_O) $(B)/tool/libstorage.a -lcryptsetup -lfdisk -lblkid -ljson-c $(LIBARGON2) -lcrypto $(LIBCRYPTO) -lpthread
+	@gcc $(TOOL_CHECKS) -o $@ $(TOOL_O) $(B)/tool/libstorage.a -lcryptsetup -lfdisk -lblkid -ljson-c -lp11-kit $(LIBARGON2) -lcrypto $(LIBCRYPTO) -lpthread
 	@echo "built $@"
 tool: $(B)/underseal
 

@@ -93,6 +93,18 @@ int header_add_recovery(int image, const struct secrets *key, const struct secre
 	return err;
 }
 
+int header_check_key(int image, const struct secrets *key)
+{
+	struct crypt_device *device = load(image);
+	int err = device ? crypt_volume_key_verify(device, (const char *)key->key, sizeof key->key) : -1;
+
+	crypt_free(device);
+	if (err >= 0)
+		return EXITS_OK;
+	log_error("the volume key that was kept is not the one of this volume");
+	return EXITS_REFUSED;
+}
+
 int header_add_token(int image, const char *token)
 {
 	struct crypt_device *device = load(image);

@@ -20,6 +20,9 @@ int header_add_passphrase(int image, const struct secrets *key, const struct sec
 /* The same for a recovery key, as systemd-cryptenroll makes it: a fast derivation, for it needs no slow one, and a token. */
 int header_add_recovery(int image, const struct secrets *key, const struct secrets *new, unsigned *slot);
 
+/* Whether `key` holds the volume key of this header. */
+int header_check_key(int image, const struct secrets *key);
+
 /* One more token: its JSON text. */
 int header_add_token(int image, const char *token);
 

@@ -18,6 +18,9 @@ static const char help_text[] =
 	"                                add a passphrase, or make a recovery key and show it once\n"
 	"  underseal enroll TARGET --escrow CERT.pem [--escrow ...] [--escrow-file FILE]\n"
 	"                                keep the volume key for the holders of certificates\n"
+	"  underseal escrow recover FILE --pkcs11 URI [TARGET] [OPTION...]\n"
+	"                                unwrap a kept volume key by smartcard or HSM, and make a\n"
+	"                                recovery key for its disk\n"
 	"  underseal remove TARGET SLOT [OPTION...]\n"
 	"                                wipe a key slot; another one must open the partition\n"
 	"  underseal remove TARGET --token N [OPTION...]\n"
@@ -45,6 +48,14 @@ static const char help_text[] =
 	"  --pbkdf-memory, --iter-time   of a new passphrase, as for protect\n"
 	"  --escrow CERT.pem             whose key unwraps the volume key; up to 8 times\n"
 	"  --escrow-file FILE            keep it in a new file as well as in the header\n"
+	"\n"
+	"Options of escrow recover:\n"
+	"  --pkcs11 URI                  the token with the private key, as pkcs11:token=officer\n"
+	"  --pin-file FILE               read its PIN from FILE\n"
+	"  --certificate CERT.pem        of a key that has no certificate on the token\n"
+	"  --partition N                 needed where several partitions of TARGET are protected\n"
+	"  --audit-log FILE              append a line there too, not only to the system's log\n"
+	"  --print-volume-key            without a TARGET: show the volume key itself, in hex\n"
 	"\n"
 	"Options of remove:\n"
 	"  --partition N                 needed where several partitions are protected\n"
@@ -78,6 +89,7 @@ static const struct {
 	{"list",	   command_list	   },
 	{"enroll",	   command_enroll	   },
 	{"remove",	   command_remove	   },
+	{"escrow",	   command_escrow	   },
 	{"status",	   command_status },
 	{"stat",	 command_stat   },
 	{"log",	command_log	   },

@@ -79,6 +79,20 @@ grep -xE '([a-z]{8}-){7}[a-z]{8}' out >recovery
 openssl req -x509 -nodes -newkey rsa:2048 -keyout officer.key -out officer.pem -subj /CN=officer 2>/dev/null
 command=("$underseal" enroll disk --passphrase-file pass --escrow officer.pem --escrow-file escrow)
 left 0 pass volume-key
+source "$here/hsm.bash"
+hsm_token officer
+hsm_key officer officer 01 decrypt
+hsm_certificate officer officer 01
+cp disk disk-before
+command=("$underseal" escrow recover escrow --pin-file pin --pkcs11 pkcs11:token=officer disk)
+left 0 volume-key
+grep -xE '([a-z]{8}-){7}[a-z]{8}' out >recovery-officer
+/usr/bin/python3 search.py memory recovery-officer
+mv disk-before disk
+command=("$underseal" escrow recover escrow --pin-file pin --pkcs11 pkcs11:token=officer --print-volume-key)
+left 0 volume-key
+xxd -p -c 64 volume-key >volume-key-text
+/usr/bin/python3 search.py memory volume-key-text
 command=("$underseal" enroll disk --passphrase-file wrong --recovery-key)
 left 4 wrong
 command=("$underseal" enroll disk "${cheap[@]}" --passphrase --new-passphrase-file missing)
