@@ -42,6 +42,8 @@ enum keys_option {
 	OPTION_ESCROW,
 	OPTION_ESCROW_FILE,
 	OPTION_TOKEN,
+	OPTION_PKCS11,
+	OPTION_PIN_FILE,
 };
 
 static const struct option enroll_options[] = {
@@ -54,6 +56,8 @@ static const struct option enroll_options[] = {
 	{"iter-time",	      required_argument, NULL, OPTION_ITER_TIME	  },
 	{"escrow",		 required_argument, NULL, OPTION_ESCROW	     },
 	{"escrow-file",	      required_argument, NULL, OPTION_ESCROW_FILE	  },
+	{"pkcs11",		 required_argument, NULL, OPTION_PKCS11	     },
+	{"pin-file",	      required_argument, NULL, OPTION_PIN_FILE	  },
 	{NULL,		       0,		  NULL, 0			 },
 };
 
@@ -103,6 +107,12 @@ static int take(struct keys_options *o, int option)
 	case OPTION_ESCROW_FILE:
 		o->escrow.file = optarg;
 		return 0;
+	case OPTION_PKCS11:
+		o->pkcs11 = optarg;
+		return take_kind(o, KEYS_PKCS11);
+	case OPTION_PIN_FILE:
+		o->pin_file = optarg;
+		return 0;
 	case OPTION_TOKEN:
 		o->has_token = 1;
 		return option_number("token", optarg, 0, KEYS_TOKENS - 1, &o->token);
@@ -113,6 +123,18 @@ static int take(struct keys_options *o, int option)
 static int is_standard_input(const char *file)
 {
 	return file && !strcmp(file, "-");
+}
+
+static int run_enroll(const struct keys_options *o)
+{
+	switch (o->new) {
+	case KEYS_ESCROW:
+		return keys_escrow(o);
+	case KEYS_PKCS11:
+		return keys_pkcs11(o);
+	default:
+		return keys_enroll(o);
+	}
 }
 
 int command_enroll(int count, char **words)
@@ -126,16 +148,18 @@ int command_enroll(int count, char **words)
 	if (optind + 1 != count)
 		log_error("enroll takes one TARGET: a disk or an image file");
 	else if (!o.new)
-		log_error("what shall be enrolled? Give --passphrase, --recovery-key or --escrow CERT");
+		log_error("what shall be enrolled? Give --passphrase, --recovery-key, --pkcs11 URI or --escrow CERT");
 	else if (o.new == KEYS_RECOVERY && o.new_passphrase_file)
 		log_error("--new-passphrase-file goes with --passphrase: a recovery key is made, not given");
 	else if (o.escrow.file && o.new != KEYS_ESCROW)
 		log_error("--escrow-file goes with --escrow");
+	else if (o.pin_file && o.new != KEYS_PKCS11)
+		log_error("--pin-file goes with --pkcs11");
 	else if (is_standard_input(o.passphrase_file) && is_standard_input(o.new_passphrase_file))
 		log_error("only one of the two passphrases can come from standard input");
 	else {
 		o.target = words[optind];
-		return o.new == KEYS_ESCROW ? keys_escrow(&o) : keys_enroll(&o);
+		return run_enroll(&o);
 	}
 	return EXITS_USAGE;
 }

@@ -10,7 +10,7 @@
 #include <libcryptsetup.h>
 #include <stdio.h>
 
-#define RECOVERY_ITERATIONS 1000
+#define RANDOM_KEY_ITERATIONS 1000
 
 /* The header in the image, or NULL after an error line. */
 static struct crypt_device *load(int image)
@@ -70,26 +70,54 @@ int header_add_passphrase(int image, const struct secrets *key, const struct sec
 	return err;
 }
 
-int header_add_recovery(int image, const struct secrets *key, const struct secrets *new, unsigned *slot)
+/* A token that does not say which slots it is of is the new slot's. */
+static int set_tokens(struct crypt_device *device, struct json_object *const *tokens, unsigned count, unsigned slot)
+{
+	char number[16];
+
+	snprintf(number, sizeof number, "%u", slot);
+	for (unsigned i = 0; i < count; i++) {
+		if (!luks_get(tokens[i], "keyslots")) {
+			struct json_object *list = json_object_new_array();
+
+			json_object_array_add(list, json_object_new_string(number));
+			json_object_object_add(tokens[i], "keyslots", list);
+		}
+		if (crypt_token_json_set(device, CRYPT_ANY_TOKEN,
+			    json_object_to_json_string_ext(tokens[i], JSON_C_TO_STRING_PLAIN)) < 0) {
+			log_error("the token of the new slot cannot be made: the header may have no room for it");
+			return EXITS_REFUSED;
+		}
+	}
+	return EXITS_OK;
+}
+
+int header_add_with_tokens(int image, const struct secrets *key, const struct secrets *new,
+	struct json_object *const *tokens, unsigned count, unsigned *slot)
 {
 	const struct crypt_pbkdf_type pbkdf = {
 		.type = CRYPT_KDF_PBKDF2,
 		.hash = "sha512",
-		.iterations = RECOVERY_ITERATIONS,
+		.iterations = RANDOM_KEY_ITERATIONS,
 		.flags = CRYPT_PBKDF_NO_BENCHMARK,
 	};
 	struct crypt_device *device = load(image);
 	int err = device ? add(device, &pbkdf, key, new, slot) : EXITS_FAILED;
-	char token[64];
 
-	if (!err) {
-		snprintf(token, sizeof token, "{\"type\":\"systemd-recovery\",\"keyslots\":[\"%u\"]}", *slot);
-		if (crypt_token_json_set(device, CRYPT_ANY_TOKEN, token) < 0) {
-			log_error("the recovery key's token cannot be made");
-			err = EXITS_FAILED;
-		}
-	}
+	if (!err)
+		err = set_tokens(device, tokens, count, *slot);
 	crypt_free(device);
+	return err;
+}
+
+int header_add_recovery(int image, const struct secrets *key, const struct secrets *new, unsigned *slot)
+{
+	struct json_object *token = json_object_new_object();
+	int err;
+
+	json_object_object_add(token, "type", json_object_new_string("systemd-recovery"));
+	err = header_add_with_tokens(image, key, new, &token, 1, slot);
+	json_object_put(token);
 	return err;
 }
 

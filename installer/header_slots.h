@@ -17,7 +17,17 @@ struct header_cost {
 int header_add_passphrase(int image, const struct secrets *key, const struct secrets *new,
 	const struct header_cost *cost, unsigned *slot);
 
-/* The same for a recovery key, as systemd-cryptenroll makes it: a fast derivation, for it needs no slow one, and a token. */
+struct json_object;
+
+/*
+ * The same with a fast derivation, for what is in `new` is random and needs no slow
+ * one, and with `count` tokens, as systemd-cryptenroll makes slots. A token without a
+ * list of key slots gets that of the new one.
+ */
+int header_add_with_tokens(int image, const struct secrets *key, const struct secrets *new,
+	struct json_object *const *tokens, unsigned count, unsigned *slot);
+
+/* The same for a recovery key, with its token. */
 int header_add_recovery(int image, const struct secrets *key, const struct secrets *new, unsigned *slot);
 
 /* Whether `key` holds the volume key of this header. */

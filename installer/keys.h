@@ -11,7 +11,7 @@
 /* Prints a table, or one JSON object. `partition` 0: the only protected one. Returns an exit code. */
 int keys_list(const char *target, unsigned partition, int json);
 
-enum keys_new { KEYS_NONE, KEYS_PASSPHRASE, KEYS_RECOVERY, KEYS_ESCROW };
+enum keys_new { KEYS_NONE, KEYS_PASSPHRASE, KEYS_RECOVERY, KEYS_ESCROW, KEYS_PKCS11 };
 
 struct keys_options {
 	const char *target;
@@ -22,6 +22,8 @@ struct keys_options {
 	const char *new_passphrase_file; /* NULL: ask */
 	struct header_cost cost;
 	struct escrow_request escrow;
+	const char *pkcs11;   /* keys_pkcs11: URI of the token */
+	const char *pin_file; /* of its PIN; NULL: ask */
 
 	uint32_t slot; /* keys_remove */
 	uint32_t token; /* keys_remove_token */
@@ -46,6 +48,13 @@ int keys_enroll(const struct keys_options *options);
  * then as a token; each is read back. Returns an exit code.
  */
 int keys_escrow(const struct keys_options *options);
+
+/*
+ * Adds a key slot whose random key the smartcard or HSM of options->pkcs11 decrypts, with a
+ * token as systemd-cryptenroll makes it. The token has to decrypt it once before
+ * anything is written. Returns an exit code.
+ */
+int keys_pkcs11(const struct keys_options *options);
 
 /*
  * Wipes a key slot and its token. A passphrase or recovery key of another slot must

@@ -123,7 +123,7 @@ int pkcs11_login(struct pkcs11 *t, const char *file)
 		return tell_login(t->module->C_Login(t->session, CKU_USER, NULL, 0));
 	}
 	pin = secrets_new();
-	err = pin ? secrets_pin(pin, file) : EXITS_FAILED;
+	err = pin ? secrets_card_pin(pin, file) : EXITS_FAILED;
 	if (!err)
 		err = tell_login(t->module->C_Login(
 			t->session, CKU_USER, (CK_UTF8CHAR *)pin->passphrase, pin->passphrase_bytes));

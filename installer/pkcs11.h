@@ -43,6 +43,8 @@ int pkcs11_login(struct pkcs11 *token, const char *file);
 unsigned pkcs11_keys(struct pkcs11 *token, struct pkcs11_key keys[PKCS11_KEYS]);
 void pkcs11_forget(struct pkcs11_key *keys, unsigned count);
 
+int pkcs11_key_is_rsa(const struct pkcs11_key *key);
+
 /* The URI of that key on this very token. Returns 0 or -1. */
 int pkcs11_key_uri(struct pkcs11 *token, const struct pkcs11_key *key, char uri[PKCS11_URI_BYTES]);
 

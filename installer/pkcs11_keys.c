@@ -165,6 +165,11 @@ void pkcs11_forget(struct pkcs11_key *keys, unsigned count)
 	}
 }
 
+int pkcs11_key_is_rsa(const struct pkcs11_key *key)
+{
+	return EVP_PKEY_get_base_id(key->public) == EVP_PKEY_RSA;
+}
+
 int pkcs11_key_uri(struct pkcs11 *t, const struct pkcs11_key *key, char uri[PKCS11_URI_BYTES])
 {
 	P11KitUri *made = p11_kit_uri_new();

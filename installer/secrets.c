@@ -166,7 +166,7 @@ int secrets_passphrase(struct secrets *s, const char *file, int new)
 	return err;
 }
 
-int secrets_pin(struct secrets *s, const char *file)
+int secrets_card_pin(struct secrets *s, const char *file)
 {
 	int err = file ? from_file(s, file) : from_terminal(s, "PIN: ", 0);
 

@@ -33,7 +33,7 @@ void secrets_free(struct secrets *secrets);
 int secrets_passphrase(struct secrets *secrets, const char *file, int new);
 
 /* The same for the PIN of a smartcard or HSM, which is never new. */
-int secrets_pin(struct secrets *secrets, const char *file);
+int secrets_card_pin(struct secrets *secrets, const char *file);
 
 /*
  * A new recovery key as the passphrase. The caller shows it with secrets_show, once it

@@ -57,7 +57,7 @@ fi
 
 echo "== the command line"
 untouched 2 'enroll takes one TARGET' "$underseal" enroll --passphrase
-untouched 2 'Give --passphrase, --recovery-key or' "${enroll[@]}"
+untouched 2 'Give --passphrase, --recovery-key,' "${enroll[@]}"
 untouched 2 'one kind of key at a time' "${enroll[@]}" --passphrase --recovery-key
 untouched 2 'a recovery key is made' "${enroll[@]}" --recovery-key --new-passphrase-file wrong
 untouched 2 'only one of the two' "$underseal" enroll disk --passphrase --passphrase-file - --new-passphrase-file -

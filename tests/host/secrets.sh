@@ -93,6 +93,16 @@ command=("$underseal" escrow recover escrow --pin-file pin --pkcs11 pkcs11:token
 left 0 volume-key
 xxd -p -c 64 volume-key >volume-key-text
 /usr/bin/python3 search.py memory volume-key-text
+command=("$underseal" enroll disk --passphrase-file pass --pin-file pin --pkcs11 pkcs11:token=officer)
+left 0 pass volume-key
+dd if=disk of=header bs=1M skip=1 count=16 status=none
+cryptsetup luksDump --dump-json-metadata header | /usr/bin/python3 -c '
+import base64, json, sys
+keys = [t["pkcs11-key"] for t in json.load(sys.stdin)["tokens"].values() if "pkcs11-key" in t]
+open("wrapped", "wb").write(base64.b64decode(keys[0]))'
+hsm officer --decrypt --mechanism RSA-PKCS --id 01 --input-file wrapped --output-file random
+base64 -w0 random >random-text
+/usr/bin/python3 search.py memory random-text
 command=("$underseal" enroll disk --passphrase-file wrong --recovery-key)
 left 4 wrong
 command=("$underseal" enroll disk "${cheap[@]}" --passphrase --new-passphrase-file missing)
