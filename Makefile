@@ -13,7 +13,7 @@ HV_C      := $(wildcard hv/core/*.c hv/x86/*.c hv/svm/*.c hv/vmx/*.c hv/disk/*.c
 HV_S      := $(wildcard hv/core/*.S hv/x86/*.S hv/svm/*.S hv/vmx/*.S)
 BOOT_C    := $(wildcard hv/boot/*.c)
 BOOT_S    := $(filter-out hv/boot/hv_image.S,$(wildcard hv/boot/*.S))
-TOOL_C    := $(wildcard installer/*.c)
+TOOL_C    := $(wildcard installer/*.c) hv/boot/policy_parse.c
 # The parts of hv/ that touch no hardware: also built for the host, for unit tests and fuzzers.
 PURE_C    := $(wildcard hv/x86/decode*.c hv/x86/execute*.c hv/x86/step*.c hv/x86/walk.c hv/x86/tss.c hv/core/npt.c hv/svm/npt_format.c hv/vmx/ept.c hv/x86/mtrr.c hv/vmx/capability.c hv/core/format.c hv/core/log_area.c hv/core/acpi*.c \
 	hv/boot/policy_parse.c hv/boot/gpt.c)

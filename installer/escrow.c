@@ -9,6 +9,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int escrow_add(struct escrow_request *request, const char *certificate)
 {
@@ -28,9 +29,32 @@ int escrow_open(struct escrow *escrow, const struct escrow_request *request)
 	escrow->request = request;
 	for (unsigned i = 0; !err && i < request->count; i++)
 		err = certificate_read(request->certificate[i], &escrow->certificate[i]);
-	if (!err && request->file)
-		err = durable_check(request->file, request->replace);
 	return err;
+}
+
+/* Whether the file is an escrow of that volume, whose key it holds then. */
+static int is_of(const char *file, const char *uuid)
+{
+	struct envelope envelope = {NULL, 0};
+	char record[ESCROW_RECORD_MOST], volume[64] = "";
+	size_t bytes;
+	char *text = durable_read(file, ESCROW_FILE_MOST, &bytes);
+
+	if (text && !escrow_file_parse(text, record, &envelope))
+		escrow_record_get(record, "volume", volume, sizeof volume);
+	envelope_free(&envelope);
+	free(text);
+	return !strcmp(volume, uuid);
+}
+
+int escrow_check_file(struct escrow *escrow, const char *uuid)
+{
+	const char *file = escrow->request->file;
+
+	if (!file)
+		return EXITS_OK;
+	escrow->replace = uuid && !access(file, F_OK) && is_of(file, uuid);
+	return durable_check(file, escrow->replace);
 }
 
 void escrow_close(struct escrow *escrow)
@@ -42,18 +66,23 @@ void escrow_close(struct escrow *escrow)
 	memset(escrow, 0, sizeof *escrow);
 }
 
-/* What the holder of any of the certificates will have to find. */
+/* The first certificate whose holder will not find himself among the recipients, by its file; or NULL. */
+static const char *left_out(const struct escrow *escrow, const struct envelope *envelope)
+{
+	for (unsigned i = 0; i < escrow->request->count; i++)
+		if (!envelope_is_for(envelope, escrow->certificate[i]))
+			return escrow->request->certificate[i];
+	return NULL;
+}
+
 static int check_envelope(const struct escrow *escrow, const struct envelope *envelope)
 {
-	const struct escrow_request *request = escrow->request;
+	const char *file = left_out(escrow, envelope);
 
-	for (unsigned i = 0; i < request->count; i++) {
-		if (envelope_is_for(envelope, escrow->certificate[i]))
-			continue;
-		log_error("the wrapped key is not for %s", request->certificate[i]);
-		return EXITS_FAILED;
-	}
-	return EXITS_OK;
+	if (!file)
+		return EXITS_OK;
+	log_error("the wrapped key is not for %s", file);
+	return EXITS_FAILED;
 }
 
 int escrow_seal(struct escrow *escrow, const struct escrow_place *place, const uint8_t key[VOLUME_KEY_BYTES])
@@ -110,7 +139,7 @@ int escrow_store(const struct escrow *escrow)
 	if (!request->file)
 		return EXITS_OK;
 	text = escrow_file_text(escrow->record, &escrow->envelope);
-	err = text ? durable_write(request->file, text, strlen(text), request->replace) : EXITS_FAILED;
+	err = text ? durable_write(request->file, text, strlen(text), escrow->replace) : EXITS_FAILED;
 	free(text);
 	if (!err)
 		err = check_file(escrow);
@@ -118,6 +147,23 @@ int escrow_store(const struct escrow *escrow)
 		log_info("%s holds the volume key for its %u certificate%s", request->file, request->count,
 			request->count == 1 ? "" : "s");
 	return err;
+}
+
+int escrow_take_token(struct escrow *escrow, struct json_object *root)
+{
+	json_object_object_foreach(luks_get(root, "tokens"), name, token)
+	{
+		(void)name;
+		if (strcmp(luks_text(token, "type"), ESCROW_TOKEN) ||
+			escrow_token_parse(token, escrow->record, &escrow->envelope))
+			continue;
+		if (!left_out(escrow, &escrow->envelope)) {
+			escrow->token = strdup(json_object_to_json_string(token));
+			return escrow->token != NULL;
+		}
+		envelope_free(&escrow->envelope);
+	}
+	return 0;
 }
 
 int escrow_check_token(const struct escrow *escrow, struct json_object *root)

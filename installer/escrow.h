@@ -29,7 +29,6 @@ struct escrow_request {
 	const char *certificate[ENVELOPE_MOST_RECIPIENTS]; /* files */
 	unsigned count;
 	const char *file; /* NULL: in the header alone */
-	int replace;	  /* a file that is there */
 };
 
 /* Counts in one more certificate of the command line; 0, or -1 after an error line. */
@@ -44,19 +43,22 @@ struct escrow_place {
 
 struct escrow {
 	const struct escrow_request *request;
+	int replace; /* a file of this volume's that is there */
 	X509 *certificate[ENVELOPE_MOST_RECIPIENTS];
 	char record[ESCROW_RECORD_MOST];
 	struct envelope envelope;
 	char *token; /* JSON text */
 };
 
-/*
- * Reads the certificates and looks whether the file can be written: what can be
- * refused before a passphrase is asked for. Returns an exit code; escrow_close is
- * always allowed after it.
- */
+/* Reads the certificates. Returns an exit code; escrow_close is always allowed after it. */
 int escrow_open(struct escrow *escrow, const struct escrow_request *request);
 void escrow_close(struct escrow *escrow);
+
+/*
+ * Looks whether the file can be written, before a passphrase is asked for. One that exists is refused,
+ * unless its record names the volume `uuid` (NULL: none). Returns an exit code.
+ */
+int escrow_check_file(struct escrow *escrow, const char *uuid);
 
 /* Wraps `key`; record, envelope and token are set then. Returns an exit code. */
 int escrow_seal(struct escrow *escrow, const struct escrow_place *place, const uint8_t key[VOLUME_KEY_BYTES]);
@@ -66,6 +68,12 @@ int escrow_seal(struct escrow *escrow, const struct escrow_place *place, const u
  * the envelope with each certificate among its recipients. Returns an exit code.
  */
 int escrow_store(const struct escrow *escrow);
+
+/*
+ * Whether the header text `root` has a token that is for each of the certificates; record, envelope and token are set
+ * from it then.
+ */
+int escrow_take_token(struct escrow *escrow, struct json_object *root);
 
 /* Whether the header text `root` has this token, to the byte. Returns an exit code. */
 int escrow_check_token(const struct escrow *escrow, struct json_object *root);

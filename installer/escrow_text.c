@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "installer/escrow_text.h"
 #include "installer/certificate.h"
+#include "installer/luks_json.h"
 #include "installer/machine.h"
 #include "installer/report.h"
 #include "keymgmt/base64.h"
@@ -179,4 +180,31 @@ char *escrow_token_text(
 	free(base64);
 	json_object_put(token);
 	return text;
+}
+
+/* Decodes base64 of whole groups; its padding becomes zeroes, which are not counted. */
+static int decode(const char *text, struct envelope *envelope)
+{
+	size_t length = strlen(text), padding = 0;
+	int bytes;
+
+	if (!length || length % 4 || length > BASE64_BYTES(ENVELOPE_MOST_BYTES))
+		return -1;
+	while (padding < 2 && text[length - 1 - padding] == '=')
+		padding++;
+	envelope->der = OPENSSL_malloc(length / 4 * 3);
+	bytes = envelope->der ? EVP_DecodeBlock(envelope->der, (const uint8_t *)text, (int)length) : -1;
+	envelope->bytes = bytes < 0 ? 0 : (size_t)bytes - padding;
+	return bytes < 0 ? -1 : 0;
+}
+
+int escrow_token_parse(struct json_object *token, char record[ESCROW_RECORD_MOST], struct envelope *envelope)
+{
+	*envelope = (struct envelope){NULL, 0};
+	if (strlen(luks_text(token, "record")) < ESCROW_RECORD_MOST && !decode(luks_text(token, "cms"), envelope)) {
+		strcpy(record, luks_text(token, "record"));
+		return 0;
+	}
+	envelope_free(envelope);
+	return -1;
 }

@@ -27,4 +27,7 @@ int escrow_file_parse(const char *text, char record[ESCROW_RECORD_MOST], struct 
 char *escrow_token_text(
 	const char *record, const struct envelope *envelope, X509 *const *certificates, unsigned count);
 
+/* Reads a token: 0, or -1 when it is none that holds a key; envelope_free is always allowed after it. */
+int escrow_token_parse(struct json_object *token, char record[ESCROW_RECORD_MOST], struct envelope *envelope);
+
 #endif

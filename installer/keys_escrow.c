@@ -34,6 +34,8 @@ static int enroll_with(struct edit *e, const struct keys_options *o, struct escr
 	int err = escrow_open(escrow, &o->escrow);
 
 	if (!err)
+		err = escrow_check_file(escrow, NULL);
+	if (!err)
 		err = edit_open_writable(e, o->target, o->partition);
 	if (!err)
 		err = secrets_passphrase(secrets, o->passphrase_file, 0);

@@ -12,6 +12,8 @@
  *                                           hypervisor's own; halt: it stands still
  *   tries=1..10                             passphrases, and PINs, asked for per volume, 3 by default
  *   allow_weak_tokens=0|1                   1: TPM tokens that do not bind PCR 12 are used as well
+ *   escrow=none|required                    required: `underseal protect` keeps the volume key for the holder of a
+ *                                           certificate before it encrypts; nothing to the boot program
  *
  * A line that cannot be used is told and its key keeps the default: a slip in the
  * file must not keep a machine from booting.
@@ -33,6 +35,7 @@ struct policy {
 	bool debug;
 	unsigned tries;
 	bool allow_weak_tokens;
+	bool escrow_required;
 };
 
 /* Called for every line that cannot be used; line 0 is the file itself. `text` ends a sentence. */

@@ -52,7 +52,8 @@ left() {
 
 printf 'a passphrase that nobody else has\n' >pass
 $mkgpt disk 26 512 linux:17408:-
-command=("$underseal" protect disk --partition 1 --offline "${cheap[@]}" --zone-size 1)
+openssl req -x509 -nodes -newkey rsa:2048 -keyout officer.key -out officer.pem -subj /CN=officer 2>/dev/null
+command=("$underseal" protect disk --partition 1 --offline "${cheap[@]}" --zone-size 1 --escrow officer.pem --escrow-file first)
 
 echo "== the search finds what is there"
 printf '%s' DUMP= >present
@@ -76,7 +77,6 @@ command=("$underseal" enroll disk "${cheap[@]}" --recovery-key)
 left 0 pass volume-key
 grep -xE '([a-z]{8}-){7}[a-z]{8}' out >recovery
 /usr/bin/python3 search.py memory recovery
-openssl req -x509 -nodes -newkey rsa:2048 -keyout officer.key -out officer.pem -subj /CN=officer 2>/dev/null
 command=("$underseal" enroll disk --passphrase-file pass --escrow officer.pem --escrow-file escrow)
 left 0 pass volume-key
 source "$here/hsm.bash"
@@ -102,7 +102,7 @@ keys = [t["pkcs11-key"] for t in json.load(sys.stdin)["tokens"].values() if "pkc
 open("wrapped", "wb").write(base64.b64decode(keys[0]))'
 hsm officer --decrypt --mechanism RSA-PKCS --id 01 --input-file wrapped --output-file random
 base64 -w0 random >random-text
-/usr/bin/python3 search.py memory random-text
+/usr/bin/python3 search.py memory random random-text
 command=("$underseal" enroll disk --passphrase-file wrong --recovery-key)
 left 4 wrong
 command=("$underseal" enroll disk "${cheap[@]}" --passphrase --new-passphrase-file missing)

@@ -46,6 +46,7 @@ static void assert_defaults(void)
 	assert_false(policy.debug);
 	assert_int_equal(policy.tries, 3);
 	assert_false(policy.allow_weak_tokens);
+	assert_false(policy.escrow_required);
 }
 
 static void empty_means_defaults(void **state)
@@ -76,6 +77,10 @@ static void every_key_is_read(void **state)
 	assert_true(policy.allow_weak_tokens);
 	assert_int_equal(parse("allow_weak_tokens=0"), 0);
 	assert_false(policy.allow_weak_tokens);
+	assert_int_equal(parse("escrow = required"), 0);
+	assert_true(policy.escrow_required);
+	assert_int_equal(parse("escrow=none"), 0);
+	assert_false(policy.escrow_required);
 }
 
 static void slips_cost_their_line_only(void **state)
@@ -86,7 +91,7 @@ static void slips_cost_their_line_only(void **state)
 		"next=/EFI/x.efi", "next=\\x.exe", "next=\\.efi", "next=\\a\\\\b.efi", "next=\\..\\b.efi",
 		"next=\\a?.efi", "next=\\a:b.efi", "next=\"\\a b.efi\"", "next=\\a\tb.efi",
 		"next=\\\xc3\xa9.efi", "\xef\xbb\xbftries=1", "icr=fast # why", "allow_weak_tokens=yes",
-		"allow_weak_tokens=", "allow_weak_tokens=11", "allow_weak_token=1"};
+		"allow_weak_tokens=", "allow_weak_tokens=11", "allow_weak_token=1", "escrow=", "escrow=yes", "escrow=require", "escrow=Required"};
 	char text[200];
 
 	(void)state;
