@@ -166,6 +166,15 @@ int escrow_take_token(struct escrow *escrow, struct json_object *root)
 	return 0;
 }
 
+int escrow_is_other(const struct escrow *escrow, struct json_object *token)
+{
+	struct json_object *own = escrow->token ? json_tokener_parse(escrow->token) : NULL;
+	int other = !strcmp(luks_text(token, "type"), ESCROW_TOKEN) && !json_object_equal(token, own);
+
+	json_object_put(own);
+	return other;
+}
+
 int escrow_check_token(const struct escrow *escrow, struct json_object *root)
 {
 	struct json_object *wanted = json_tokener_parse(escrow->token);

@@ -75,6 +75,9 @@ int escrow_store(const struct escrow *escrow);
  */
 int escrow_take_token(struct escrow *escrow, struct json_object *root);
 
+/* Whether `token` is a token of an escrow, and another one than this. */
+int escrow_is_other(const struct escrow *escrow, struct json_object *token);
+
 /* Whether the header text `root` has this token, to the byte. Returns an exit code. */
 int escrow_check_token(const struct escrow *escrow, struct json_object *root);
 

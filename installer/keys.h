@@ -57,6 +57,14 @@ int keys_escrow(const struct keys_options *options);
 int keys_pkcs11(const struct keys_options *options);
 
 /*
+ * A new recovery key, and a new escrow for the certificates of options->escrow, if any, in
+ * the place of all recovery keys and escrows of the header: those are removed when the
+ * new ones stand on the disk, have been read back and were shown. Refuses to leave an
+ * escrow without a new one. Returns an exit code.
+ */
+int keys_rotate(const struct keys_options *options);
+
+/*
  * Wipes a key slot and its token. A passphrase or recovery key of another slot must
  * be given, so that none is removed that was the last one to work; when there is no
  * such slot it refuses, unless `force` and some other slot is left. Returns an exit

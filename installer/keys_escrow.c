@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "installer/edit.h"
+#include "installer/keys_escrow.h"
 #include "installer/exits.h"
 #include "installer/header.h"
 #include "installer/keys.h"
 #include "storage/port.h"
 
-/* What the header on the disk has now. */
-static int check(const struct edit *e, const struct escrow *escrow)
+int keys_escrow_check(const struct edit *e, const struct escrow *escrow)
 {
 	struct volume now;
 	int err = edit_read_back(e, &now);
@@ -17,7 +16,7 @@ static int check(const struct edit *e, const struct escrow *escrow)
 	return err;
 }
 
-static int seal(const struct edit *e, struct escrow *escrow, const struct secrets *secrets)
+int keys_escrow_seal(const struct edit *e, struct escrow *escrow, const struct secrets *secrets)
 {
 	const struct escrow_place place = {
 		.target = &e->target,
@@ -26,7 +25,9 @@ static int seal(const struct edit *e, struct escrow *escrow, const struct secret
 		.uuid = pair_uuid(&e->volume.pair),
 	};
 
-	return escrow_seal(escrow, &place, secrets->key);
+	int err = escrow_seal(escrow, &place, secrets->key);
+
+	return err ? err : header_add_token(e->image, escrow->token);
 }
 
 static int enroll_with(struct edit *e, const struct keys_options *o, struct escrow *escrow, struct secrets *secrets)
@@ -42,9 +43,7 @@ static int enroll_with(struct edit *e, const struct keys_options *o, struct escr
 	if (!err)
 		err = header_unlock(e->image, secrets);
 	if (!err)
-		err = seal(e, escrow, secrets);
-	if (!err)
-		err = header_add_token(e->image, escrow->token);
+		err = keys_escrow_seal(e, escrow, secrets);
 	if (!err)
 		err = edit_prove(e, secrets);
 	if (!err)
@@ -52,7 +51,7 @@ static int enroll_with(struct edit *e, const struct keys_options *o, struct escr
 	if (!err)
 		err = edit_commit(e, EDIT_NO_SLOT);
 	if (!err)
-		err = check(e, escrow);
+		err = keys_escrow_check(e, escrow);
 	if (!err)
 		log_info("the header of partition %u holds the volume key for %u certificate%s", e->data.number,
 			o->escrow.count, o->escrow.count == 1 ? "" : "s");

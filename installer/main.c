@@ -23,6 +23,8 @@ static const char help_text[] =
 	"  underseal escrow recover FILE --pkcs11 URI [TARGET] [OPTION...]\n"
 	"                                unwrap a kept volume key by smartcard or HSM, and make a\n"
 	"                                recovery key for its disk\n"
+	"  underseal rotate TARGET [--escrow CERT.pem ...] [--escrow-file FILE] [OPTION...]\n"
+	"                                a new recovery key and escrow in the place of the old ones\n"
 	"  underseal remove TARGET SLOT [OPTION...]\n"
 	"                                wipe a key slot; another one must open the partition\n"
 	"  underseal remove TARGET --token N [OPTION...]\n"
@@ -65,6 +67,8 @@ static const char help_text[] =
 	"  --audit-log FILE              append a line there too, not only to the system's log\n"
 	"  --print-volume-key            without a TARGET: show the volume key itself, in hex\n"
 	"\n"
+	"Options of rotate: --partition, --passphrase-file, --escrow, --escrow-file as for enroll\n"
+	"\n"
 	"Options of remove:\n"
 	"  --partition N                 needed where several partitions are protected\n"
 	"  --passphrase-file FILE        read a passphrase or recovery key that stays from FILE\n"
@@ -98,6 +102,7 @@ static const struct {
 	{"enroll",	   command_enroll	   },
 	{"remove",	   command_remove	   },
 	{"escrow",	   command_escrow	   },
+	{"rotate",	   command_rotate	   },
 	{"status",	   command_status },
 	{"stat",	 command_stat   },
 	{"log",	command_log	   },

@@ -93,6 +93,12 @@ command=("$underseal" escrow recover escrow --pin-file pin --pkcs11 pkcs11:token
 left 0 volume-key
 xxd -p -c 64 volume-key >volume-key-text
 /usr/bin/python3 search.py memory volume-key-text
+cp disk disk-before
+command=("$underseal" rotate disk --passphrase-file pass --escrow officer.pem --escrow-file rotated)
+left 0 pass volume-key
+grep -xE '([a-z]{8}-){7}[a-z]{8}' out >recovery-rotated
+/usr/bin/python3 search.py memory recovery-rotated
+mv disk-before disk
 command=("$underseal" enroll disk --passphrase-file pass --pin-file pin --pkcs11 pkcs11:token=officer)
 left 0 pass volume-key
 dd if=disk of=header bs=1M skip=1 count=16 status=none
