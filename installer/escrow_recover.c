@@ -72,7 +72,7 @@ static int unwrap(struct recovery *r)
 	struct content *c = r->content;
 	int bytes = recipient_unwrap(&r->recipient, &r->envelope, (uint8_t *)c, sizeof *c - 1);
 
-	if (bytes <= VOLUME_KEY_BYTES) {
+	if (bytes <= VOLUME_KEY_BYTES || !escrow_record_is_plain(c->record)) {
 		log_error("%s cannot be unwrapped with this key: it is damaged, or of another kind", r->options->file);
 		return EXITS_FAILED;
 	}

@@ -86,6 +86,14 @@ int escrow_record_make(char record[ESCROW_RECORD_MOST], const struct escrow_plac
 	return lines.bytes < ESCROW_RECORD_MOST ? 0 : -1;
 }
 
+int escrow_record_is_plain(const char *record)
+{
+	for (; *record; record++)
+		if (*record != '\n' && (*record < ' ' || *record > '~'))
+			return 0;
+	return 1;
+}
+
 void escrow_record_get(const char *record, const char *name, char *value, size_t capacity)
 {
 	size_t length = strlen(name);
@@ -130,7 +138,7 @@ static int take_record(char record[ESCROW_RECORD_MOST], const char *text, const 
 		record[bytes++] = *text;
 	}
 	record[bytes] = 0;
-	return 0;
+	return escrow_record_is_plain(record) ? 0 : -1;
 }
 
 int escrow_file_parse(const char *text, char record[ESCROW_RECORD_MOST], struct envelope *envelope)
@@ -201,7 +209,8 @@ static int decode(const char *text, struct envelope *envelope)
 int escrow_token_parse(struct json_object *token, char record[ESCROW_RECORD_MOST], struct envelope *envelope)
 {
 	*envelope = (struct envelope){NULL, 0};
-	if (strlen(luks_text(token, "record")) < ESCROW_RECORD_MOST && !decode(luks_text(token, "cms"), envelope)) {
+	if (strlen(luks_text(token, "record")) < ESCROW_RECORD_MOST &&
+		escrow_record_is_plain(luks_text(token, "record")) && !decode(luks_text(token, "cms"), envelope)) {
 		strcpy(record, luks_text(token, "record"));
 		return 0;
 	}

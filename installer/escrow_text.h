@@ -11,6 +11,9 @@ struct json_object;
 int escrow_record_make(char record[ESCROW_RECORD_MOST], const struct escrow_place *place, X509 *const *certificates,
 	unsigned count);
 
+/* Whether it is lines of printable ASCII, which a terminal can be shown. */
+int escrow_record_is_plain(const char *record);
+
 /* The value of line `name` in a record, "" when there is none, cut. */
 void escrow_record_get(const char *record, const char *name, char *value, size_t capacity);
 
@@ -19,7 +22,7 @@ char *escrow_file_text(const char *record, const struct envelope *envelope);
 
 /*
  * Reads a file's text. `record` gets what stands before the envelope ("" when nothing
- * does), without carriage returns. Returns 0 or -1; envelope_free is always allowed after it.
+ * does), without carriage returns; one that is not plain is refused. Returns 0 or -1; envelope_free is always allowed after it.
  */
 int escrow_file_parse(const char *text, char record[ESCROW_RECORD_MOST], struct envelope *envelope);
 

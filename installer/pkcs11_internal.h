@@ -17,7 +17,10 @@ struct pkcs11 {
 	int has_session;
 };
 
-/* Finds objects of that class with the ID of `id`, or, when that is NULL or has none, with the URI's attributes. Returns how many, at most `most`. */
+/*
+ * Finds objects of that class with the ID of `id`, or, when that is NULL or has none, with
+ * the URI's attributes. Returns how many, at most `most`.
+ */
 unsigned pkcs11_find(struct pkcs11 *token, CK_OBJECT_CLASS class, const struct pkcs11_key *id, CK_OBJECT_HANDLE *found,
 	unsigned most);
 

@@ -135,9 +135,10 @@ static EVP_PKEY *rsa_key(EVP_PKEY *public, struct place *place)
 
 	if (!method) {
 		method = RSA_meth_dup(RSA_PKCS1_OpenSSL());
-		RSA_meth_set_priv_dec(method, decrypt);
+		if (method)
+			RSA_meth_set_priv_dec(method, decrypt);
 	}
-	if (rsa && key && from && RSA_set_method(rsa, method) &&
+	if (method && rsa && key && from && RSA_set_method(rsa, method) &&
 		RSA_set0_key(rsa, BN_dup(RSA_get0_n(from)), BN_dup(RSA_get0_e(from)), NULL) &&
 		RSA_set_ex_data(rsa, rsa_index(), place)) {
 		place = NULL;
@@ -159,9 +160,10 @@ static EVP_PKEY *curve_key(EVP_PKEY *public, struct place *place)
 
 	if (!method) {
 		method = EC_KEY_METHOD_new(EC_KEY_OpenSSL());
-		EC_KEY_METHOD_set_compute_key(method, agree);
+		if (method)
+			EC_KEY_METHOD_set_compute_key(method, agree);
 	}
-	if (curve && key && EC_KEY_set_method(curve, method) && EC_KEY_set_ex_data(curve, curve_index(), place)) {
+	if (method && curve && key && EC_KEY_set_method(curve, method) && EC_KEY_set_ex_data(curve, curve_index(), place)) {
 		place = NULL;
 		if (EVP_PKEY_assign_EC_KEY(key, curve) == 1)
 			return key;

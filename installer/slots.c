@@ -110,14 +110,23 @@ static struct json_object *numbers(struct json_object *list, unsigned limit, uin
 	return out;
 }
 
-/* Whose keys open an escrow's token: copies of what the list of fingerprints holds. */
+/* A fingerprint as certificate_fingerprint writes it: what else a header might say is not shown. */
+static int is_fingerprint(struct json_object *text)
+{
+	const char *digits = json_object_is_type(text, json_type_string) ? json_object_get_string(text) : "";
+
+	return strlen(digits) == 64 && strspn(digits, "0123456789abcdef") == 64;
+}
+
+/* Whose keys open an escrow's token. */
 static void describe_escrow(struct json_object *out, struct json_object *token)
 {
 	struct json_object *list = luks_get(token, "certificates"), *copy = json_object_new_array();
 	size_t count = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 
 	for (size_t i = 0; i < count; i++)
-		json_object_array_add(copy, json_object_get(json_object_array_get_idx(list, i)));
+		if (is_fingerprint(json_object_array_get_idx(list, i)))
+			json_object_array_add(copy, json_object_get(json_object_array_get_idx(list, i)));
 	json_object_object_add(out, "certificates", copy);
 }
 

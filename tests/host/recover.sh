@@ -112,6 +112,9 @@ for cipher in aes-256-gcm aes-256-cbc; do
 	"$underseal" escrow recover kept2 --pin-file pin --pkcs11 "$officer" disk >shown 2>log || { cat log; fail "$cipher"; }
 done
 cp good disk
+sed '/-----BEGIN/,$d; s/^made: /&\x1b[2J/' kept >record
+cat volume-key record | openssl cms -encrypt -binary -aes-256-gcm -outform PEM -out kept2 one.pem
+untouched 1 'cannot be unwrapped' "$underseal" escrow recover kept2 --pin-file pin --pkcs11 "$officer" disk
 wrapped aes-256-gcm other-key
 untouched 3 'not the one of this volume' "$underseal" escrow recover kept2 --pin-file pin --pkcs11 "$officer" disk
 
@@ -150,6 +153,8 @@ for name, at in (("damaged", -40), ("cut", None)):
 open("dos", "w").write(open("kept").read().replace("\n", "\r\n"))
 open("alone", "w").write("-----BEGIN CMS-----" + pem)
 END2
+sed 's/^made: /&\x1b[2J/' kept >kept2
+untouched 1 'no escrow file' "$underseal" escrow recover kept2 --pkcs11 "$officer"
 untouched 1 'it is damaged' "$underseal" escrow recover damaged --pin-file pin --pkcs11 "$officer" disk
 untouched 1 'no escrow file' "$underseal" escrow recover cut --pin-file pin --pkcs11 "$officer" disk
 untouched 1 'no escrow file' "$underseal" escrow recover one.pem --pin-file pin --pkcs11 "$officer" disk
