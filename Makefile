@@ -13,7 +13,7 @@ HV_C      := $(wildcard hv/core/*.c hv/x86/*.c hv/svm/*.c hv/vmx/*.c hv/disk/*.c
 HV_S      := $(wildcard hv/core/*.S hv/x86/*.S hv/svm/*.S hv/vmx/*.S)
 BOOT_C    := $(wildcard hv/boot/*.c)
 BOOT_S    := $(filter-out hv/boot/hv_image.S,$(wildcard hv/boot/*.S))
-TOOL_C    := $(wildcard installer/*.c)
+TOOL_C    := $(wildcard installer/*.c) hv/boot/policy_parse.c hv/boot/layout.c
 # The parts of hv/ that touch no hardware: also built for the host, for unit tests and fuzzers.
 PURE_C    := $(wildcard hv/x86/decode*.c hv/x86/execute*.c hv/x86/step*.c hv/x86/walk.c hv/x86/tss.c hv/core/npt.c hv/svm/npt_format.c hv/vmx/ept.c hv/x86/mtrr.c hv/vmx/capability.c hv/core/format.c hv/core/log_area.c hv/core/acpi*.c \
 	hv/boot/policy_parse.c hv/boot/gpt.c hv/boot/layout.c hv/boot/smbios.c hv/boot/scrub.c)
@@ -40,7 +40,7 @@ HV_CFLAGS := $(COMMON) $(FREE) -O2 -fpie -fvisibility=hidden
 EFI_CFLAGS := $(COMMON) $(FREE) -O2 -fpic -fvisibility=hidden -fshort-wchar -maccumulate-outgoing-args \
 	-DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -Wno-pointer-sign
 TOOL_CHECKS :=
-TOOL_CFLAGS := $(COMMON) -O2 -D_GNU_SOURCE $(TOOL_CHECKS) $(shell pkg-config --cflags libcryptsetup json-c fdisk 2>/dev/null)
+TOOL_CFLAGS := $(COMMON) -O2 -D_GNU_SOURCE $(TOOL_CHECKS) $(shell pkg-config --cflags libcryptsetup json-c fdisk p11-kit-1 2>/dev/null)
 HOST_CHECKS := -fsanitize=address,undefined
 HOST_CFLAGS := -Itests/core/include $(COMMON) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer $(HOST_CHECKS) \
 	-fno-sanitize-recover=undefined
@@ -149,6 +149,8 @@ $(B)/guest/vmx.so: $(B)/guest/hv/vmx/run.o $(B)/guest/hv/vmx/capability.o
 guest: $(GUESTS:%=$(B)/guest/%.efi) $(BOOTED) $(BOCHS)
 
 # ---- the underseal command -----------------------------------------------------------------------------
+# What libcrypto exports comes from its shared library, which libcryptsetup uses as well; the archive only gives
+# the routines that it does not export.
 TOOL_O := $(TOOL_C:%.c=$(B)/tool/%.o)
 TOOL_STORAGE_O := $(STORAGE_C:%.c=$(B)/tool/%.o)
 $(B)/tool/%.o: %.c | $(B)/.deps
@@ -157,7 +159,7 @@ $(B)/tool/%.o: %.c | $(B)/.deps
 $(B)/tool/libstorage.a: $(TOOL_STORAGE_O)
 	@rm -f $@; ar rcs $@ $(TOOL_STORAGE_O)
 $(B)/underseal: $(TOOL_O) $(B)/tool/libstorage.a
-	@gcc $(TOOL_CHECKS) -o $@ $(TOOL_O) $(B)/tool/libstorage.a -lcryptsetup -lfdisk -lblkid -ljson-c -ltss2-esys -ltss2-tctildr -ltss2-mu -ltss2-rc $(LIBARGON2) $(LIBCRYPTO) -lpthread
+	@gcc $(TOOL_CHECKS) -o $@ $(TOOL_O) $(B)/tool/libstorage.a -lcryptsetup -lfdisk -lblkid -ljson-c -ltss2-esys -ltss2-tctildr -ltss2-mu -ltss2-rc -lp11-kit $(LIBARGON2) -lcrypto $(LIBCRYPTO) -lpthread
 	@echo "built $@"
 tool: $(B)/underseal
 

@@ -41,6 +41,10 @@ enum keys_option {
 	OPTION_PBKDF_MEMORY,
 	OPTION_ITER_TIME,
 	OPTION_FORCE,
+	OPTION_ESCROW,
+	OPTION_ESCROW_FILE,
+	OPTION_TOKEN,
+	OPTION_PKCS11,
 };
 
 static const struct option enroll_options[] = {
@@ -58,6 +62,9 @@ static const struct option enroll_options[] = {
 	{"new-passphrase-file", required_argument, NULL, OPTION_NEW_PASSPHRASE_FILE},
 	{"pbkdf-memory",	 required_argument, NULL, OPTION_PBKDF_MEMORY	     },
 	{"iter-time",	      required_argument, NULL, OPTION_ITER_TIME	  },
+	{"escrow",		 required_argument, NULL, OPTION_ESCROW	     },
+	{"escrow-file",	      required_argument, NULL, OPTION_ESCROW_FILE	  },
+	{"pkcs11",		 required_argument, NULL, OPTION_PKCS11	     },
 	{NULL,		       0,		  NULL, 0			 },
 };
 
@@ -65,6 +72,7 @@ static const struct option remove_options[] = {
 	{"partition",       required_argument, NULL, OPTION_PARTITION      },
 	{"passphrase-file", required_argument, NULL, OPTION_PASSPHRASE_FILE},
 	{"force",	  no_argument,       NULL, OPTION_FORCE	  },
+	{"token",	  required_argument, NULL, OPTION_TOKEN	  },
 	{NULL,	       0,		  NULL, 0			   },
 };
 
@@ -72,7 +80,7 @@ static const struct option remove_options[] = {
 static int take_kind(struct keys_options *o, enum keys_new kind)
 {
 	if (o->new && o->new != kind) {
-		log_error("enroll takes one of --passphrase, --recovery-key and --tpm2");
+		log_error("enroll makes one kind of key at a time");
 		return -1;
 	}
 	o->new = kind;
@@ -103,6 +111,20 @@ static int take(struct keys_options *o, int option)
 	case OPTION_FORCE:
 		o->force = 1;
 		return 0;
+	case OPTION_ESCROW:
+		return take_kind(o, KEYS_ESCROW) ? -1 : escrow_add(&o->escrow, optarg);
+	case OPTION_ESCROW_FILE:
+		o->escrow.file = optarg;
+		return 0;
+	case OPTION_PKCS11:
+		o->pkcs11 = optarg;
+		return take_kind(o, KEYS_PKCS11);
+	case OPTION_PIN_FILE:
+		o->pin_file = optarg;
+		return command_tpm2_option(&o->tpm2, option);
+	case OPTION_TOKEN:
+		o->has_token = 1;
+		return option_number("token", optarg, 0, KEYS_TOKENS - 1, &o->token);
 	}
 	return command_tpm2_option(&o->tpm2, option);
 }
@@ -119,11 +141,23 @@ static int fits_tpm2(struct keys_options *o)
 
 	if (o->new != KEYS_TPM2)
 		return !t->measured.pcrs && !t->device && !t->measured.event_log && !t->measured.policy_file && !t->pin &&
-		       !t->pin_file;
+		       (!t->pin_file || o->new == KEYS_PKCS11);
 	if (!t->measured.pcrs)
 		t->measured.pcrs = 1u << 7 | 1u << 12;
 	t->pin |= !!t->pin_file;
 	return 1;
+}
+
+static int run_enroll(const struct keys_options *o)
+{
+	switch (o->new) {
+	case KEYS_ESCROW:
+		return keys_escrow(o);
+	case KEYS_PKCS11:
+		return keys_pkcs11(o);
+	default:
+		return keys_enroll(o);
+	}
 }
 
 int command_enroll(int count, char **words)
@@ -137,16 +171,20 @@ int command_enroll(int count, char **words)
 	if (optind + 1 != count)
 		log_error("enroll takes one TARGET: a disk or an image file");
 	else if (!o.new)
-		log_error("what shall be enrolled? Give --passphrase, --recovery-key or --tpm2");
+		log_error("what shall be enrolled? Give --passphrase, --recovery-key, --tpm2, --pkcs11 URI or --escrow CERT");
+	else if (o.new != KEYS_TPM2 && o.new != KEYS_PKCS11 && o.pin_file)
+		log_error("--pin-file goes with --tpm2 and --pkcs11");
 	else if (!fits_tpm2(&o))
-		log_error("--tpm2-pcrs, --tpm2-device, --event-log, --policy-file, --pin and --pin-file go with --tpm2");
+		log_error("--tpm2-pcrs, --tpm2-device, --event-log, --policy-file and --pin go with --tpm2");
 	else if (o.new == KEYS_RECOVERY && o.new_passphrase_file)
 		log_error("--new-passphrase-file goes with --passphrase: a recovery key is made, not given");
+	else if (o.escrow.file && o.new != KEYS_ESCROW)
+		log_error("--escrow-file goes with --escrow");
 	else if (is_standard_input(o.passphrase_file) && is_standard_input(o.new_passphrase_file))
 		log_error("only one of the two passphrases can come from standard input");
 	else {
 		o.target = words[optind];
-		return keys_enroll(&o);
+		return run_enroll(&o);
 	}
 	return EXITS_USAGE;
 }
@@ -159,11 +197,14 @@ int command_remove(int count, char **words)
 	while ((option = getopt_long(count, words, "", remove_options, NULL)) >= 0)
 		if (take(&o, option))
 			return EXITS_USAGE;
-	if (optind + 2 != count) {
-		log_error("remove takes a TARGET, which is a disk or an image file, and the number of a key slot");
+	if (optind + 2 - o.has_token != count) {
+		log_error("remove takes a TARGET, which is a disk or an image file, and the number of a key slot, or "
+			  "--token N");
 		return EXITS_USAGE;
 	}
 	o.target = words[optind];
+	if (o.has_token)
+		return keys_remove_token(&o);
 	if (number_read(words[optind + 1], 0, LUKS2_KEYSLOTS - 1, &o.slot)) {
 		log_error("a key slot has a number from 0 to %d, not \"%s\"", LUKS2_KEYSLOTS - 1, words[optind + 1]);
 		return EXITS_USAGE;

@@ -16,6 +16,9 @@ enum option_number {
 	OPTION_ZONE_SIZE,
 	OPTION_PBKDF_MEMORY,
 	OPTION_ITER_TIME,
+	OPTION_ESCROW,
+	OPTION_ESCROW_FILE,
+	OPTION_POLICY_FILE,
 };
 
 static const struct option options_table[] = {
@@ -27,6 +30,9 @@ static const struct option options_table[] = {
 	{"zone-size",	      required_argument, NULL, OPTION_ZONE_SIZE      },
 	{"pbkdf-memory",	 required_argument, NULL, OPTION_PBKDF_MEMORY   },
 	{"iter-time",	      required_argument, NULL, OPTION_ITER_TIME      },
+	{"escrow",		 required_argument, NULL, OPTION_ESCROW	     },
+	{"escrow-file",	      required_argument, NULL, OPTION_ESCROW_FILE  },
+	{"policy-file",	      required_argument, NULL, OPTION_POLICY_FILE  },
 	{NULL,	       0,		  NULL, 0			 },
 };
 
@@ -62,6 +68,14 @@ static int take(struct protect_options *o, int option, const char *name)
 		return option_number(name, optarg, 32, 256 << 10, &o->pbkdf_kib);
 	case OPTION_ITER_TIME:
 		return option_number(name, optarg, 1, 60000, &o->iter_ms);
+	case OPTION_ESCROW:
+		return escrow_add(&o->escrow, optarg);
+	case OPTION_ESCROW_FILE:
+		o->escrow.file = optarg;
+		return 0;
+	case OPTION_POLICY_FILE:
+		o->policy_file = optarg;
+		return 0;
 	}
 	return -1;
 }
@@ -76,6 +90,10 @@ int command_protect(int count, char **words)
 			return EXITS_USAGE;
 	if (optind + 1 != count) {
 		log_error("protect takes one TARGET: a disk or an image file");
+		return EXITS_USAGE;
+	}
+	if (o.escrow.file && !o.escrow.count) {
+		log_error("--escrow-file goes with --escrow");
 		return EXITS_USAGE;
 	}
 	o.target = words[optind];

@@ -12,6 +12,8 @@ int command_list(int count, char **words);
 int command_enroll(int count, char **words);
 int command_reseal(int count, char **words);
 int command_remove(int count, char **words);
+int command_escrow(int count, char **words);
+int command_rotate(int count, char **words);
 int command_stat(int count, char **words);
 int command_log(int count, char **words);
 int command_lock(int count, char **words);

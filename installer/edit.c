@@ -133,6 +133,11 @@ int edit_prove(const struct edit *e, struct secrets *secrets)
 	return err ? err : rehearse_unlock(e->image, &options, secrets);
 }
 
+int edit_read_back(const struct edit *e, struct volume *now)
+{
+	return volume_open(now, e->gpt, &e->data, &e->header, -1, 0);
+}
+
 /* The header as it now is on the disk must be the one that the image was made from. */
 static int check_unchanged(struct edit *e)
 {
@@ -140,7 +145,7 @@ static int check_unchanged(struct edit *e)
 	struct volume now;
 	int err, same;
 
-	err = volume_open(&now, e->gpt, &e->data, &e->header, -1, 0);
+	err = edit_read_back(e, &now);
 	same = !err && now.pair.copy_bytes == was->copy_bytes && now.pair.newest == was->newest &&
 	       !memcmp(now.pair.image, was->image, was->copy_bytes);
 	volume_close(&now);
@@ -163,15 +168,10 @@ static int area_of(const struct header_state *state, unsigned slot, uint64_t *of
 	return luks_number(state->root, path, bytes);
 }
 
-/*
- * The key's area is durable before a text names it, and wiped before one no longer
- * does: whenever it stops, the header is whole and no key is left that it does not
- * show.
- */
-static int write_change(struct edit *e, const struct volume *changed, unsigned slot)
+/* What the image has in the area of a slot, durably to the disk. */
+static int write_area(struct edit *e, const struct volume *changed, unsigned slot)
 {
 	struct volume *v = &e->volume;
-	const char *json = pair_json(&changed->pair);
 	struct span from = {e->image, HEADER_IMAGE_NAME, 0}, to = {e->target.fd, e->target.path, v->header_base};
 	uint64_t offset, bytes;
 
@@ -182,7 +182,20 @@ static int write_change(struct edit *e, const struct volume *changed, unsigned s
 	}
 	from.offset += offset;
 	to.offset += offset;
-	if (copy_span(&from, &to, bytes) || sync_file(to.fd, to.name))
+	return copy_span(&from, &to, bytes) || sync_file(to.fd, to.name) ? EXITS_FAILED : EXITS_OK;
+}
+
+/*
+ * The key's area is durable before a text names it, and wiped before one no longer
+ * does: whenever it stops, the header is whole and no key is left that it does not
+ * show.
+ */
+static int write_change(struct edit *e, const struct volume *changed, unsigned slot)
+{
+	struct volume *v = &e->volume;
+	const char *json = pair_json(&changed->pair);
+
+	if (slot != EDIT_NO_SLOT && write_area(e, changed, slot))
 		return EXITS_FAILED;
 	if (pair_write(&v->pair, &v->port, json, strnlen(json, pair_json_capacity(&changed->pair))))
 		return EXITS_FAILED;

@@ -42,11 +42,16 @@ void edit_close(struct edit *edit);
  */
 int edit_prove(const struct edit *edit, struct secrets *secrets);
 
+#define EDIT_NO_SLOT UINT32_MAX
+
 /*
- * Writes what the image has in the area of key slot `slot`, then its text as both
- * copies. Refuses when the header on the disk is no longer the one that was read, or
- * that was written last. Returns an exit code.
+ * Writes what the image has in the area of key slot `slot` (EDIT_NO_SLOT: only tokens
+ * have changed), then its text as both copies. Refuses when the header on the disk is no longer
+ * the one that was read, or that was written last. Returns an exit code.
  */
 int edit_commit(struct edit *edit, unsigned slot);
+
+/* The header as it now stands on the disk; volume_close is always allowed after it. Returns an exit code. */
+int edit_read_back(const struct edit *edit, struct volume *now);
 
 #endif

@@ -122,6 +122,43 @@ int header_add_recovery(int image, const struct secrets *key, const struct secre
 	return err;
 }
 
+int header_check_key(int image, const struct secrets *key)
+{
+	struct crypt_device *device = load(image);
+	int err = device ? crypt_volume_key_verify(device, (const char *)key->key, sizeof key->key) : -1;
+
+	crypt_free(device);
+	if (err >= 0)
+		return EXITS_OK;
+	log_error("the volume key that was kept is not the one of this volume");
+	return EXITS_REFUSED;
+}
+
+int header_add_token(int image, const char *token)
+{
+	struct crypt_device *device = load(image);
+	int added = device ? crypt_token_json_set(device, CRYPT_ANY_TOKEN, token) : -1;
+
+	crypt_free(device);
+	if (added >= 0)
+		return EXITS_OK;
+	/* The text is valid: what is missing is a number, or room in the header's text. */
+	log_error("the header has no room for another token of %zu bytes; remove one first", strlen(token));
+	return EXITS_REFUSED;
+}
+
+int header_remove_token(int image, unsigned number)
+{
+	struct crypt_device *device = load(image);
+	int err = device ? crypt_token_json_set(device, (int)number, NULL) : -1;
+
+	crypt_free(device);
+	if (err >= 0)
+		return EXITS_OK;
+	log_error("token %u cannot be removed", number);
+	return EXITS_FAILED;
+}
+
 /* The header's text; the caller frees it. NULL when there is none. */
 static struct json_object *text_of(struct crypt_device *device)
 {

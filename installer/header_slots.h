@@ -30,6 +30,15 @@ int header_add_with_tokens(int image, const struct secrets *key, const struct se
 /* The same for a recovery key, with its token. */
 int header_add_recovery(int image, const struct secrets *key, const struct secrets *new, unsigned *slot);
 
+/* Whether `key` holds the volume key of this header. */
+int header_check_key(int image, const struct secrets *key);
+
+/* One more token: its JSON text. */
+int header_add_token(int image, const char *token);
+
+/* Takes the token `number` away, which opens no slot. */
+int header_remove_token(int image, unsigned number);
+
 /* Wipes a slot, each token that opens no other, and what is recorded of such a token. */
 int header_remove_slot(int image, unsigned slot);
 

@@ -4,6 +4,7 @@
 #include "installer/exits.h"
 #include "installer/report.h"
 #include "installer/slots.h"
+#include "installer/stop.h"
 #include <json-c/json.h>
 #include <stdio.h>
 
@@ -33,6 +34,20 @@ int keys_list(const char *target, unsigned partition, int json)
 
 	if (!err)
 		report(&e, json);
+	edit_close(&e);
+	return err;
+}
+
+int keys_edit(const struct keys_options *options, keys_work *work)
+{
+	struct edit e = EDIT_NONE;
+	struct secrets *secrets;
+	int err;
+
+	stop_catch_signals();
+	secrets = secrets_new();
+	err = secrets ? work(&e, options, secrets) : EXITS_FAILED;
+	secrets_free(secrets);
 	edit_close(&e);
 	return err;
 }

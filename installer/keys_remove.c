@@ -3,7 +3,6 @@
 #include "installer/exits.h"
 #include "installer/keys.h"
 #include "installer/slots.h"
-#include "installer/stop.h"
 #include "storage/port.h"
 #include "storage/volume/luks2.h"
 
@@ -79,14 +78,5 @@ static int remove_slot(struct edit *e, const struct keys_options *o, struct secr
 
 int keys_remove(const struct keys_options *options)
 {
-	struct edit e = EDIT_NONE;
-	struct secrets *secrets;
-	int err;
-
-	stop_catch_signals();
-	secrets = secrets_new();
-	err = secrets ? remove_slot(&e, options, secrets) : EXITS_FAILED;
-	secrets_free(secrets);
-	edit_close(&e);
-	return err;
+	return keys_edit(options, remove_slot);
 }

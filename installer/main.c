@@ -19,8 +19,19 @@ static const char help_text[] =
 	"                                have the TPM open the partition at the start\n"
 	"  underseal reseal TARGET [OPTION...]\n"
 	"                                renew a TPM token after what is measured has changed\n"
+	"  underseal enroll TARGET --escrow CERT.pem [--escrow ...] [--escrow-file FILE]\n"
+	"                                keep the volume key for the holders of certificates\n"
+	"  underseal enroll TARGET --pkcs11 URI [OPTION...]\n"
+	"                                add a key that a smartcard or HSM keeps\n"
+	"  underseal escrow recover FILE --pkcs11 URI [TARGET] [OPTION...]\n"
+	"                                unwrap a kept volume key by smartcard or HSM, and make a\n"
+	"                                recovery key for its disk\n"
+	"  underseal rotate TARGET [--escrow CERT.pem ...] [--escrow-file FILE] [OPTION...]\n"
+	"                                a new recovery key and escrow in the place of the old ones\n"
 	"  underseal remove TARGET SLOT [OPTION...]\n"
 	"                                wipe a key slot; another one must open the partition\n"
+	"  underseal remove TARGET --token N [OPTION...]\n"
+	"                                take away a token without a slot, as an escrow's\n"
 	"  underseal status [--json]     the hypervisor beneath this system, and its volumes\n"
 	"  underseal stat [--json]       its exits, by reason and processor\n"
 	"  underseal log [--previous] [--json]\n"
@@ -37,6 +48,10 @@ static const char help_text[] =
 	"  --zone-size MIB               encrypted between two checkpoints; default: 32\n"
 	"  --pbkdf-memory KIB            memory one try of the passphrase takes; default: 262144\n"
 	"  --iter-time MS                time one try shall take; default: 2000\n"
+	"  --escrow CERT.pem, --escrow-file FILE\n"
+	"                                keep the volume key before anything is encrypted, as for\n"
+	"                                enroll; a policy with escrow=required asks for both\n"
+	"  --policy-file FILE            a policy instead of that on the EFI system partition\n"
 	"\n"
 	"Options of enroll:\n"
 	"  --partition N                 needed where several partitions are protected\n"
@@ -53,6 +68,20 @@ static const char help_text[] =
 	"                                default: the one that the event log knows of\n"
 	"  --pin-file FILE               read the new PIN from FILE\n"
 	"  --slot N                      reseal only: needed where several slots have TPM tokens\n"
+	"  --pkcs11 URI                  the token, as pkcs11:token=card, with id= its key\n"
+	"  --pin-file FILE               read its PIN from FILE\n"
+	"  --escrow CERT.pem             whose key unwraps the volume key; up to 8 times\n"
+	"  --escrow-file FILE            keep it in a new file as well as in the header\n"
+	"\n"
+	"Options of escrow recover:\n"
+	"  --pkcs11 URI                  the token with the private key, as pkcs11:token=officer\n"
+	"  --pin-file FILE               read its PIN from FILE\n"
+	"  --certificate CERT.pem        of a key that has no certificate on the token\n"
+	"  --partition N                 needed where several partitions of TARGET are protected\n"
+	"  --audit-log FILE              append a line there too, not only to the system's log\n"
+	"  --print-volume-key            without a TARGET: show the volume key itself, in hex\n"
+	"\n"
+	"Options of rotate: --partition, --passphrase-file, --escrow, --escrow-file as for enroll\n"
 	"\n"
 	"Options of remove:\n"
 	"  --partition N                 needed where several partitions are protected\n"
@@ -87,6 +116,8 @@ static const struct {
 	{"enroll",	   command_enroll	   },
 	{"reseal",	   command_reseal	   },
 	{"remove",	   command_remove	   },
+	{"escrow",	   command_escrow	   },
+	{"rotate",	   command_rotate	   },
 	{"status",	   command_status },
 	{"stat",	 command_stat   },
 	{"log",	command_log	   },

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "installer/protect.h"
 #include "installer/encrypt.h"
+#include "installer/esp_policy.h"
 #include "installer/exits.h"
 #include "installer/guard.h"
 #include "installer/header.h"
 #include "installer/node.h"
+#include "installer/protect_escrow.h"
 #include "installer/rehearse.h"
 #include "installer/stop.h"
 #include "installer/volume.h"
@@ -26,6 +28,7 @@ struct run {
 	int image; /* the header in memory */
 	struct volume volume;
 	struct secrets *secrets;
+	struct escrow escrow;
 };
 
 static int check_options(const struct protect_options *o)
@@ -60,6 +63,22 @@ static int find_partition(struct run *r)
 	}
 	r->data = *data;
 	return EXITS_OK;
+}
+
+/* The certificates, if any; a policy may require them. */
+static int plan_escrow(struct run *r)
+{
+	const struct escrow_request *wanted = &r->options->escrow;
+	int required, err = esp_policy_escrow(&r->target, r->gpt, r->options->policy_file, &required);
+
+	if (err)
+		return err;
+	if (required && !(wanted->count && wanted->file)) {
+		log_error("the policy says escrow=required: nothing is encrypted before the volume key is kept. Give --escrow "
+			  "CERT.pem and --escrow-file FILE");
+		return EXITS_REFUSED;
+	}
+	return escrow_open(&r->escrow, wanted);
 }
 
 /* A sector of the cipher may not cross the partition's ends, nor the disk's own sectors. */
@@ -159,6 +178,8 @@ static int begin(struct run *r)
 	int err = plan(r, &header, &first_lba);
 
 	if (!err)
+		err = escrow_check_file(&r->escrow, NULL);
+	if (!err)
 		err = secrets_passphrase(r->secrets, r->options->passphrase_file, 1);
 	if (!err)
 		err = make_header(r, &header);
@@ -197,6 +218,8 @@ static int continue_earlier(struct run *r)
 	const struct convert_state *at = &r->volume.state.at;
 	int err = check_resume(r);
 
+	if (!err)
+		err = escrow_check_file(&r->escrow, pair_uuid(&r->volume.pair));
 	if (err)
 		return err;
 	log_info("partition %u of %s was begun earlier; going on at %llu of %llu MiB", r->data.number,
@@ -222,6 +245,8 @@ static int run(struct run *r)
 	int err = find_partition(r);
 
 	if (!err)
+		err = plan_escrow(r);
+	if (!err)
 		err = guard_controller(&r->target);
 	if (!err)
 		err = guard_claim(&r->target, r->gpt, &r->data, &r->data_fd, &r->data_base);
@@ -237,6 +262,8 @@ static int run(struct run *r)
 		if (!err)
 			err = open_volume(r, gpt_find_header(r->gpt, &r->data));
 	}
+	if (!err)
+		err = protect_escrow(&r->escrow, &r->volume, r->gpt, r->image, r->secrets);
 	if (!err)
 		err = encrypt_volume(
 			&r->volume, r->secrets, r->options->zone_bytes ? r->options->zone_bytes : ZONE_BYTES);
@@ -257,6 +284,7 @@ int protect(const struct protect_options *options)
 	r.secrets = secrets_new();
 	err = r.gpt && r.secrets ? run(&r) : EXITS_FAILED;
 	secrets_free(r.secrets);
+	escrow_close(&r.escrow);
 	if (r.volume.target)
 		node_forget(&r.target, r.data.number, r.volume.header.number);
 	volume_close(&r.volume);

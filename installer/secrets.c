@@ -15,27 +15,37 @@
 #include <termios.h>
 #include <unistd.h>
 
-struct secrets *secrets_new(void)
+void *secrets_pages(size_t bytes)
 {
-	struct secrets *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *s = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (s == MAP_FAILED) {
 		log_error("no memory for the key");
 		return NULL;
 	}
-	if (mlock(s, sizeof *s))
+	if (mlock(s, bytes))
 		log_warning("the key's memory cannot be locked and might reach swap: %s", strerror(errno));
-	madvise(s, sizeof *s, MADV_DONTDUMP);
+	madvise(s, bytes, MADV_DONTDUMP);
 	return s;
+}
+
+struct secrets *secrets_new(void)
+{
+	return secrets_pages(sizeof(struct secrets));
+}
+
+void secrets_pages_free(void *s, size_t bytes)
+{
+	if (!s)
+		return;
+	secret_wipe(s, bytes);
+	munlock(s, bytes);
+	munmap(s, bytes);
 }
 
 void secrets_free(struct secrets *s)
 {
-	if (!s)
-		return;
-	secret_wipe(s, sizeof *s);
-	munlock(s, sizeof *s);
-	munmap(s, sizeof *s);
+	secrets_pages_free(s, sizeof *s);
 }
 
 /* Reads up to the end of the file. Returns bytes, or -1: error or too long. */
@@ -169,6 +179,13 @@ int secrets_pin(struct secrets *s, const char *file)
 	return err ? err : check(s, "PIN");
 }
 
+int secrets_card_pin(struct secrets *s, const char *file)
+{
+	int err = file ? from_file(s, file) : from_terminal(s, "PIN", "--pin-file", "PIN: ", 0);
+
+	return err ? err : check(s, "PIN");
+}
+
 int secrets_recovery_key(struct secrets *s)
 {
 	uint8_t key[RECOVERY_KEY_BYTES];
@@ -183,6 +200,17 @@ int secrets_recovery_key(struct secrets *s)
 	}
 	secret_wipe(key, sizeof key);
 	return err;
+}
+
+void secrets_key_text(struct secrets *s)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned i = 0; i < VOLUME_KEY_BYTES; i++) {
+		s->passphrase[2 * i] = digits[s->key[i] >> 4];
+		s->passphrase[2 * i + 1] = digits[s->key[i] & 15];
+	}
+	s->passphrase_bytes = 2 * VOLUME_KEY_BYTES;
 }
 
 int secrets_show(const struct secrets *s)

@@ -17,6 +17,10 @@ struct secrets {
 	struct xts_key schedule;
 };
 
+/* Zeroed memory that is locked and not dumped, NULL after an error line; wiped when it is freed, NULL is allowed. */
+void *secrets_pages(size_t bytes);
+void secrets_pages_free(void *pages, size_t bytes);
+
 /* Pages of their own; NULL after an error line. secrets_free wipes; NULL is allowed. */
 struct secrets *secrets_new(void);
 void secrets_free(struct secrets *secrets);
@@ -30,12 +34,17 @@ int secrets_passphrase(struct secrets *secrets, const char *file, int new);
 
 /* The same for a new PIN, always asked for twice. */
 int secrets_pin(struct secrets *secrets, const char *file);
+/* The same for the PIN of a smartcard or HSM, which is never new. */
+int secrets_card_pin(struct secrets *secrets, const char *file);
 
 /*
  * A new recovery key as the passphrase. The caller shows it with secrets_show, once it
  * opens something.
  */
 int secrets_recovery_key(struct secrets *secrets);
+
+/* The volume key in hex as the passphrase, to be shown. */
+void secrets_key_text(struct secrets *secrets);
 
 /* The passphrase as one line on standard output, kept nowhere on the way. Returns an exit code. */
 int secrets_show(const struct secrets *secrets);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "installer/slots.h"
+#include "installer/escrow.h"
 #include "installer/luks_json.h"
 #include "installer/report.h"
 #include "keymgmt/tpm2.h"
@@ -120,12 +121,34 @@ static struct json_object *numbers(struct json_object *list, unsigned limit, uin
 	return out;
 }
 
+/* A fingerprint as certificate_fingerprint writes it: what else a header might say is not shown. */
+static int is_fingerprint(struct json_object *text)
+{
+	const char *digits = json_object_is_type(text, json_type_string) ? json_object_get_string(text) : "";
+
+	return strlen(digits) == 64 && strspn(digits, "0123456789abcdef") == 64;
+}
+
+/* Whose keys open an escrow's token. */
+static void describe_escrow(struct json_object *out, struct json_object *token)
+{
+	struct json_object *list = luks_get(token, "certificates"), *copy = json_object_new_array();
+	size_t count = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (is_fingerprint(json_object_array_get_idx(list, i)))
+			json_object_array_add(copy, json_object_get(json_object_array_get_idx(list, i)));
+	json_object_object_add(out, "certificates", copy);
+}
+
 static void describe_token(struct json_object *out, struct json_object *token)
 {
 	struct json_object *bank = luks_get(token, "tpm2-pcr-bank");
 	uint32_t mask;
 
 	json_object_object_add(out, "keyslots", numbers(luks_get(token, "keyslots"), 32, &mask));
+	if (!strcmp(luks_text(token, "type"), ESCROW_TOKEN))
+		describe_escrow(out, token);
 	if (kind_of_token(token) != SLOT_TPM2)
 		return;
 	/* Tokens from before other banks could be chosen do not name one. */
@@ -190,11 +213,22 @@ static void print_list(const char *before, struct json_object *list)
 			(unsigned long long)json_object_get_uint64(json_object_array_get_idx(list, i)));
 }
 
+/* As much of each fingerprint as tells two certificates apart. */
+static void print_escrow(struct json_object *certificates)
+{
+	size_t count = json_object_is_type(certificates, json_type_array) ? json_object_array_length(certificates) : 0;
+
+	for (size_t i = 0; i < count; i++)
+		printf("%s%.16s", i ? " " : ", volume key for certificate ",
+			json_object_get_string(json_object_array_get_idx(certificates, i)));
+}
+
 static void print_token(struct json_object *token)
 {
 	printf("  token %-4llu %s", (unsigned long long)report_get_number(token, "id"),
 		report_get_text(token, "type"));
 	print_list(", opens slot ", report_get(token, "keyslots"));
+	print_escrow(report_get(token, "certificates"));
 	if (report_get(token, "bank")) {
 		printf(", bank %s", report_get_text(token, "bank"));
 		print_list(", PCR ", report_get(token, "pcrs"));

@@ -45,6 +45,9 @@ void state_free(struct header_state *state);
 int state_move(struct header_state *state, const struct convert_state *at, uint64_t volume_bytes);
 int state_finish(struct header_state *state);
 
+/* One more token, of the JSON text `token`; 0, or -1 when it is none or there is no number left. */
+int state_add_token(struct header_state *state, const char *token);
+
 /* The text as it goes to the disk; valid until the next call on `state`. */
 const char *state_text(struct header_state *state, size_t *bytes);
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MOST_TOKENS 32 /* of a header */
+
 static struct json_object *number(uint64_t value)
 {
 	char text[24];
@@ -111,6 +113,22 @@ int state_finish(struct header_state *state)
 	json_object_object_del(final, "flags");
 	state->converting = 0;
 	return replace_segments(state, segments);
+}
+
+int state_add_token(struct header_state *state, const char *token)
+{
+	struct json_object *tokens = luks_get(state->root, "tokens"), *added = json_tokener_parse(token);
+	char key[16];
+
+	for (unsigned i = 0; tokens && added && i < MOST_TOKENS; i++) {
+		snprintf(key, sizeof key, "%u", i);
+		if (luks_get(tokens, key))
+			continue;
+		json_object_object_add(tokens, key, added);
+		return 0;
+	}
+	json_object_put(added);
+	return -1;
 }
 
 const char *state_text(struct header_state *state, size_t *bytes)

@@ -13,6 +13,8 @@
  *   tries=1..10                             passphrases, and PINs, asked for per volume, 3 by default
  *   keyboard=us|uk|de|fr|jp                 what is printed on the keys, us by default; F2 changes it where it is asked
  *   allow_weak_tokens=0|1                   1: TPM tokens that do not bind PCR 12 are used as well
+ *   escrow=none|required                    required: `underseal protect` keeps the volume key for the holder of a
+ *                                           certificate before it encrypts; nothing to the boot program
  *
  * A line that cannot be used is told and its key keeps the default: a slip in the
  * file must not keep a machine from booting.
@@ -36,6 +38,7 @@ struct policy {
 	unsigned tries;
 	enum layout keyboard;
 	bool allow_weak_tokens;
+	bool escrow_required;
 };
 
 /* Called for every line that cannot be used; line 0 is the file itself. `text` ends a sentence. */

@@ -107,6 +107,12 @@ static bool set_allow_weak_tokens(struct policy *policy, struct span value)
 	return is(value, "0") || is(value, "1");
 }
 
+static bool set_escrow(struct policy *policy, struct span value)
+{
+	policy->escrow_required = is(value, "required");
+	return is(value, "none") || is(value, "required");
+}
+
 static const struct key {
 	const char *name;
 	bool (*set)(struct policy *policy, struct span value); /* false: policy unchanged or at its default */
@@ -119,6 +125,7 @@ static const struct key {
 	{"tries", set_tries, "tries must be a number from 1 to 10"},
 	{"keyboard", set_keyboard, "keyboard must be us, uk, de, fr or jp"},
 	{"allow_weak_tokens", set_allow_weak_tokens, "allow_weak_tokens must be 0 or 1"},
+	{"escrow", set_escrow, "escrow must be none or required"},
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))

@@ -57,8 +57,8 @@ fi
 
 echo "== the command line"
 untouched 2 'enroll takes one TARGET' "$underseal" enroll --passphrase
-untouched 2 'Give --passphrase, --recovery-key or --tpm2' "${enroll[@]}"
-untouched 2 'one of --passphrase, --recovery-key and --tpm2' "${enroll[@]}" --passphrase --recovery-key
+untouched 2 'Give --passphrase, --recovery-key,' "${enroll[@]}"
+untouched 2 'one kind of key at a time' "${enroll[@]}" --passphrase --recovery-key
 untouched 2 'a recovery key is made' "${enroll[@]}" --recovery-key --new-passphrase-file wrong
 untouched 2 'only one of the two' "$underseal" enroll disk --passphrase --passphrase-file - --new-passphrase-file -
 untouched 2 'no terminal' setsid -w "${enroll[@]}" --passphrase

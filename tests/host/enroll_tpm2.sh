@@ -119,7 +119,7 @@ untouched 2 'from 0 to 15' "${enroll[@]}" --tpm2-pcrs 7+16
 untouched 2 'from 0 to 15' "${enroll[@]}" --tpm2-pcrs 7+
 untouched 2 'with + between' "${enroll[@]}" --tpm2-pcrs 7-12
 untouched 2 'go with --tpm2' "$underseal" enroll disk --recovery-key --tpm2-pcrs 7
-untouched 2 'one of --passphrase, --recovery-key and --tpm2' "${enroll[@]}" --recovery-key
+untouched 2 'one kind of key at a time' "${enroll[@]}" --recovery-key
 untouched 2 'no terminal to ask for the PIN' setsid -w "${enroll[@]}" --pin
 untouched 2 'reseal takes one TARGET' "$underseal" reseal
 untouched 3 'slot 0 has no TPM token' "${reseal[@]}" --slot 0

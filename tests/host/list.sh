@@ -23,6 +23,9 @@ token 2 systemd-tpm2 ',"tpm2-pcrs":[7,12],"tpm2-pcr-bank":"sha256","tpm2-pin":tr
 token 3 systemd-tpm2 ',"tpm2-pcrs":[7],"tpm2-pcr-bank":"sha1",'"$blob"
 token 4 systemd-pkcs11 ',"pkcs11-uri":"pkcs11:x","pkcs11-key":"AAAA"'
 token 5 nobody ''
+fingerprint=$(printf '%064d' 7)
+printf '{"type":"underseal-escrow","keyslots":[],"certificates":["\\u001b[2J","%s",5]}' "$fingerprint" |
+	cryptsetup token import --json-file - header
 header_in
 
 echo "== the kinds"
@@ -38,6 +41,11 @@ keys '[[(i["bank"], i["pcrs"], i["pin"], i["weak"]) for i in t.values() if i["ke
 	"[[('sha256', [7, 12], True, False)], [('sha1', [7], False, True)]]"
 expect 0 'systemd-tpm2, opens slot 2, bank sha256, PCR 7 12, with PIN$' "$underseal" list disk
 expect 0 'systemd-tpm2, opens slot 3, bank sha1, PCR 7, no PIN, weak' "$underseal" list disk
+
+echo "== an escrow"
+keys '[i["certificates"] for i in t.values() if i["type"] == "underseal-escrow"]' "[['$fingerprint']]"
+expect 0 "underseal-escrow, volume key for certificate ${fingerprint:0:16}\$" "$underseal" list disk
+! grep -q $'\x1b' out || fail "it writes to the terminal what the header says"
 
 echo "== which partition"
 expect 2 'list takes one TARGET' "$underseal" list

@@ -13,7 +13,8 @@ ROOT_MIB = 1024
 # The last row is what the `underseal` command links against; fio is not here, see tools.py.
 PACKAGES = """systemd systemd-sysv udev dbus kmod util-linux login passwd e2fsprogs iproute2
 	linux-image-amd64 initramfs-tools zstd busybox-static
-	libcryptsetup12 libfdisk1 libblkid1 libjson-c5 libtss2-esys-3.0.2-0 libtss2-tctildr0 libtss2-mu0 libtss2-rc0""".split()
+	libcryptsetup12 libfdisk1 libblkid1 libjson-c5 libtss2-esys-3.0.2-0 libtss2-tctildr0 libtss2-mu0 libtss2-rc0
+	libp11-kit0 libssl3""".split()
 
 # What the initrd may need to find its root; everything else comes from the root itself.
 INITRD_MODULES = "ahci ata_piix sd_mod nvme virtio_pci virtio_blk ext4 crc32c_generic"

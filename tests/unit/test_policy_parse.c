@@ -47,6 +47,7 @@ static void assert_defaults(void)
 	assert_int_equal(policy.tries, 3);
 	assert_int_equal(policy.keyboard, LAYOUT_US);
 	assert_false(policy.allow_weak_tokens);
+	assert_false(policy.escrow_required);
 }
 
 static void empty_means_defaults(void **state)
@@ -81,6 +82,10 @@ static void every_key_is_read(void **state)
 	assert_int_equal(policy.keyboard, LAYOUT_JP);
 	assert_int_equal(parse("keyboard=de"), 0);
 	assert_int_equal(policy.keyboard, LAYOUT_DE);
+	assert_int_equal(parse("escrow = required"), 0);
+	assert_true(policy.escrow_required);
+	assert_int_equal(parse("escrow=none"), 0);
+	assert_false(policy.escrow_required);
 }
 
 static void slips_cost_their_line_only(void **state)
@@ -92,7 +97,7 @@ static void slips_cost_their_line_only(void **state)
 		"next=\\a?.efi", "next=\\a:b.efi", "next=\"\\a b.efi\"", "next=\\a\tb.efi",
 		"next=\\\xc3\xa9.efi", "\xef\xbb\xbftries=1", "icr=fast # why", "allow_weak_tokens=yes",
 		"allow_weak_tokens=", "allow_weak_tokens=11", "allow_weak_token=1", "keyboard=",
-		"keyboard=german", "keyboard=d", "keyboard=DE"};
+		"keyboard=german", "keyboard=d", "keyboard=DE", "escrow=", "escrow=yes", "escrow=require", "escrow=Required"};
 	char text[200];
 
 	(void)state;
