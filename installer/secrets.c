@@ -130,7 +130,8 @@ static ssize_t ask(int terminal, const char *prompt, char *buffer)
 	return bytes;
 }
 
-static int from_terminal(struct secrets *s, const char *prompt, int new)
+/* `what` and `instead` stand in sentences; `prompt` asks for it, twice when it is `new`. */
+static int from_terminal(struct secrets *s, const char *what, const char *instead, const char *prompt, int new)
 {
 	char again[PASSPHRASE_MAX];
 	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
@@ -138,15 +139,15 @@ static int from_terminal(struct secrets *s, const char *prompt, int new)
 	int result = EXITS_FAILED;
 
 	if (terminal < 0) {
-		log_error("there is no terminal to ask at; use --passphrase-file or --pin-file");
+		log_error("there is no terminal to ask for the %s; use %s", what, instead);
 		return EXITS_USAGE;
 	}
 	bytes = ask(terminal, prompt, s->passphrase);
 	second = new &&bytes > 0 ? ask(terminal, "The same again: ", again) : bytes;
 	if (bytes < 0 || second < 0)
-		log_error("no passphrase was typed, or it is longer than %u bytes", PASSPHRASE_MAX - 1);
+		log_error("no %s was typed, or it is longer than %u bytes", what, PASSPHRASE_MAX - 1);
 	else if (new && (bytes != second || memcmp(s->passphrase, again, bytes)))
-		log_error("the two passphrases differ");
+		log_error("the two %ss differ", what);
 	else
 		result = EXITS_OK;
 	s->passphrase_bytes = result ? 0 : bytes;
@@ -155,26 +156,27 @@ static int from_terminal(struct secrets *s, const char *prompt, int new)
 	return result;
 }
 
+static int check(const struct secrets *s, const char *what)
+{
+	if (s->passphrase_bytes)
+		return EXITS_OK;
+	log_error("the %s is empty", what);
+	return EXITS_FAILED;
+}
+
 int secrets_passphrase(struct secrets *s, const char *file, int new)
 {
-	int err = file ? from_file(s, file) : from_terminal(s, new ? "New passphrase: " : "Passphrase: ", new);
+	const char *prompt = new ? "New passphrase: " : "Passphrase: ";
+	int err = file ? from_file(s, file) : from_terminal(s, "passphrase", "--passphrase-file", prompt, new);
 
-	if (!err && !s->passphrase_bytes) {
-		log_error("the passphrase is empty");
-		err = EXITS_FAILED;
-	}
-	return err;
+	return err ? err : check(s, "passphrase");
 }
 
 int secrets_card_pin(struct secrets *s, const char *file)
 {
-	int err = file ? from_file(s, file) : from_terminal(s, "PIN: ", 0);
+	int err = file ? from_file(s, file) : from_terminal(s, "PIN", "--pin-file", "PIN: ", 0);
 
-	if (!err && !s->passphrase_bytes) {
-		log_error("the PIN is empty");
-		err = EXITS_FAILED;
-	}
-	return err;
+	return err ? err : check(s, "PIN");
 }
 
 int secrets_recovery_key(struct secrets *s)
