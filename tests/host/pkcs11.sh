@@ -51,8 +51,9 @@ passphrase 1 card 01
 grep -q '"pkcs11-uri": *"pkcs11:model=SoftHSM.*;token=card;id=%01"' token.json || { cat token.json; fail "the URI"; }
 passphrase 2 large 0a
 [ "$(stat -c %s random)" = 192 ] && opens passphrase 2 || fail "the key of slot 2"
-"${enroll[@]}" --pkcs11 pkcs11:token=card 2>log
+"${enroll[@]}" --pkcs11 'pkcs11:token=card;type=private;pin-value=123456' 2>log || { cat log; fail "a URI of a private key"; }
 header_out
+! cryptsetup token export --token-id 3 header | grep -qE 'type=|pin' || fail "a type or a PIN in the URI"
 passphrase 3 card 01
 ! opens passphrase 1 || fail "the same key twice"
 

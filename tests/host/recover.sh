@@ -132,6 +132,39 @@ untouched 2 'takes an escrow FILE' "${recover[@]::3}" --pkcs11 "$officer"
 untouched 2 'when there is no TARGET' "${recover[@]}" --pkcs11 "$officer" --print-volume-key disk
 untouched 2 'no terminal' setsid -w "$underseal" escrow recover kept --pkcs11 "$officer" disk
 
+echo "== the PIN on a terminal"
+/usr/bin/python3 - "$underseal" "$officer" <<'END2'
+import os
+import pty
+import sys
+import termios
+
+
+def talk(answer):
+    child, terminal = pty.fork()
+    if not child:
+        os.execv(sys.argv[1], [sys.argv[1], "escrow", "recover", "kept", "--pkcs11", sys.argv[2], "--print-volume-key"])
+    text, answered = b"", False
+    while True:
+        try:
+            text += os.read(terminal, 4096)
+        except OSError:
+            break
+        if b"PIN: " in text and not answered:
+            assert not termios.tcgetattr(terminal)[3] & termios.ECHO, "echo is on"
+            os.write(terminal, answer + b"\n")
+            answered = True
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), text.decode()
+
+
+code, text = talk(b"123456")
+assert code == 0 and open("volume-key", "rb").read().hex() in text and "123456" not in text, (code, text)
+code, text = talk(b"")
+assert code == 1 and "the PIN is empty" in text, (code, text)
+code, text = talk(b"654321")
+assert code == 4 and "wrong PIN" in text and text.count("PIN: ") == 1, (code, text)
+END2
+
 echo "== files that are not what they were"
 sed 's/^partition: ./partition: x/' kept >kept2
 untouched 3 'made for another volume' "$underseal" escrow recover kept2 --pin-file pin --pkcs11 "$officer" disk
