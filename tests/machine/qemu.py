@@ -195,6 +195,10 @@ class Machine(Console):
 			"-device", "usb-ccid,id=reader,bus=usb.0", "-device", "ccid-card-passthru,bus=reader.0,chardev=card"]
 		return [end]
 
+	def unplug_reader(self):
+		"""The smartcard's, with the card in it."""
+		self.qmp("device_del", id="reader")
+
 	def break_tpm(self):
 		"""From now on the TPM answers nothing but errors."""
 		self._tpm_process.kill()

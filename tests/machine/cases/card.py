@@ -124,6 +124,18 @@ def card_pulled_out():
 		assert not card.applet.verified, "the PIN has reached it"
 
 
+@case("a reader that is unplugged while the PIN is asked for: told, and the passphrase is asked for")
+def card_reader_unplugged():
+	with piv.Card() as card:
+		disk = _disk("card-reader-unplugged", card)
+		with setups.quick("card-reader-unplugged", [Disk(disk)], ready=False, card=card) as machine:
+			machine.wait(PIN_PROMPT, 30)
+			machine.unplug_reader()
+			machine.send(piv.PIN + "\r")
+			_then_the_passphrase(machine, "The smartcard reader does not answer")
+			setups.at_shell(machine)
+
+
 @case("no reader, no smartcard in it, another smartcard, a damaged token: each told, and the passphrase is asked for")
 def card_missing():
 	with piv.Card() as card, piv.Card(inserted=False) as absent, piv.Card() as other:
