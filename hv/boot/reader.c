@@ -17,24 +17,43 @@ enum { FROM_DEVICE = 0x80, GET_DESCRIPTOR = 6, CONFIGURATION = 0x0200, HEAD_BYTE
 
 static EFI_GUID usb_io_guid = USB_IO_PROTOCOL_GUID;
 
+static BOOLEAN is_there(const struct reader *reader)
+{
+	struct usb_io *usb;
+
+	return !EFI_ERROR(BS->HandleProtocol(reader->handle, &usb_io_guid, (VOID **)&usb)) && usb == reader->usb;
+}
+
+/*
+ * When a device is unplugged, the firmware frees what stood for it, by a timer's
+ * notification: at this priority none comes between the look and the transfer.
+ */
+static EFI_STATUS transfer(struct reader *reader, UINT8 endpoint, VOID *data, UINTN *bytes)
+{
+	EFI_TPL before = BS->RaiseTPL(TPL_CALLBACK);
+	EFI_STATUS status = EFI_NOT_FOUND;
+	UINT32 usb_status;
+
+	if (is_there(reader))
+		status = reader->usb->bulk_transfer(
+			reader->usb, endpoint, data, bytes, TRANSFER_TIMEOUT, &usb_status);
+	BS->RestoreTPL(before);
+	return status;
+}
+
 static int send(void *context, const uint8_t *message, size_t bytes)
 {
 	struct reader *reader = context;
 	UINTN sent = bytes;
-	UINT32 usb_status;
-	EFI_STATUS status = reader->usb->bulk_transfer(
-		reader->usb, reader->bulk_out, (VOID *)message, &sent, TRANSFER_TIMEOUT, &usb_status);
 
-	return EFI_ERROR(status) || sent != bytes ? -1 : 0;
+	return EFI_ERROR(transfer(reader, reader->bulk_out, (VOID *)message, &sent)) || sent != bytes ? -1 : 0;
 }
 
 static int receive(void *context, uint8_t *message, size_t *bytes)
 {
 	struct reader *reader = context;
 	UINTN received = *bytes;
-	UINT32 usb_status;
-	EFI_STATUS status = reader->usb->bulk_transfer(
-		reader->usb, reader->bulk_in, message, &received, TRANSFER_TIMEOUT, &usb_status);
+	EFI_STATUS status = transfer(reader, reader->bulk_in, message, &received);
 
 	*bytes = received;
 	return EFI_ERROR(status) ? -1 : 0;
@@ -87,6 +106,7 @@ static BOOLEAN open_reader(EFI_HANDLE handle, struct reader *reader)
 		EFI_ERROR(usb->get_device_descriptor(usb, &device)))
 		return FALSE;
 	memset(reader, 0, sizeof(*reader));
+	reader->handle = handle;
 	reader->usb = usb;
 	reader->vendor = device.vendor;
 	reader->product = device.product;
@@ -99,16 +119,27 @@ static BOOLEAN open_reader(EFI_HANDLE handle, struct reader *reader)
 	return TRUE;
 }
 
-UINTN readers_find(struct reader *readers, UINTN capacity)
+static UINTN find(struct reader *readers, UINTN capacity)
 {
 	EFI_HANDLE *handles = NULL;
 	UINTN count = 0, found = 0;
 
-	controllers_connect_usb();
 	if (EFI_ERROR(BS->LocateHandleBuffer(ByProtocol, &usb_io_guid, NULL, &count, &handles)))
 		return 0;
 	for (UINTN i = 0; i < count && found < capacity; i++)
 		found += open_reader(handles[i], &readers[found]);
 	BS->FreePool(handles);
+	return found;
+}
+
+UINTN readers_find(struct reader *readers, UINTN capacity)
+{
+	EFI_TPL before;
+	UINTN found;
+
+	controllers_connect_usb();
+	before = BS->RaiseTPL(TPL_CALLBACK); /* as for a transfer: they stay where they are */
+	found = find(readers, capacity);
+	BS->RestoreTPL(before);
 	return found;
 }

@@ -7,7 +7,8 @@
 #include "keymgmt/ccid.h"
 
 struct reader {
-	struct usb_io *usb;
+	EFI_HANDLE handle;
+	struct usb_io *usb; /* valid as long as it is the handle's protocol: a reader can be unplugged */
 	UINT8 bulk_in, bulk_out;
 	UINT16 vendor, product;
 	const char *unusable; /* a clause that says why it cannot be used, or NULL */

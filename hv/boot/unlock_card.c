@@ -17,12 +17,18 @@ struct session {
 	VOID *scratch;
 };
 
-static void tell(const struct card *card, enum card_result result)
+/* `code` is what the card or the reader calls it. */
+static void tell(enum card_result result, UINT32 code)
 {
 	Print(L"%a", card_result_text(result));
-	if (result == CARD_REFUSED)
-		Print(L" (status %x)", (UINT32)card->status);
+	if (result == CARD_REFUSED || result == CARD_READER_FAILED)
+		Print(L" (%x)", code);
 	Print(L"\n");
+}
+
+static void tell_of(const struct card *card, enum card_result result)
+{
+	tell(result, result == CARD_REFUSED ? card->status : card->reader->error);
 }
 
 /* ---- finding the card ---- */
@@ -60,7 +66,7 @@ static BOOLEAN find_card(struct card *card)
 		if (!result)
 			return TRUE;
 		Print(L"Smartcard reader %04x:%04x: ", (UINT32)reader->vendor, (UINT32)reader->product);
-		tell(card, result);
+		tell(result, reader->ccid.error);
 	}
 	return FALSE;
 }
@@ -81,7 +87,7 @@ static enum answer ask_for_pin(struct session *session, const struct volume *vol
 	if (pin.bytes) {
 		result = piv_verify(&session->card, pin.text, pin.bytes);
 		if (result)
-			tell(&session->card, result);
+			tell_of(&session->card, result);
 		answer = !result ? ANSWER_UNLOCKED
 			 : result == CARD_WRONG_PIN || result == CARD_BAD_PIN ? ANSWER_WRONG
 									      : ANSWER_UNUSABLE;
@@ -101,7 +107,7 @@ static enum answer show_pin(struct session *session, const struct volume *volume
 	for (unsigned i = 0; i < session->policy->tries && answer == ANSWER_WRONG; i++) {
 		result = piv_tries(&session->card, &tries, &verified);
 		if (result) {
-			tell(&session->card, result);
+			tell_of(&session->card, result);
 			return ANSWER_UNUSABLE;
 		}
 		if (verified)
@@ -156,7 +162,7 @@ static enum answer try_token(struct session *session, struct volume *volume, con
 	if (!result)
 		return ANSWER_UNLOCKED;
 	Print(L"\n");
-	tell(&session->card, result);
+	tell_of(&session->card, result);
 	return result == CARD_WRONG_KEY ? ANSWER_WRONG : ANSWER_UNUSABLE;
 }
 

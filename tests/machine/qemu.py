@@ -108,9 +108,9 @@ class Machine(Console):
 	def __init__(self, name, disks, *, cpus=1, memory=768, cpu=CPU, firmware=FIRMWARE, reboots=False, keep_memory=False,
 			parallel=False, tpm=None, card=None, options=()):
 		"""`memory` in MiB; `reboots` lets the guest reset instead of ending QEMU; with `keep_memory` a power-off
-		leaves the machine stopped, for its memory to be read; `tpm` is a tpm.Tpm, `card` a piv.Card in a reader. Its CPUs take turns, unless `parallel`: QEMU 7.2 loses
-		bits of the first CPU's state when another restores its FPU at the same moment, and systems do that all the
-		time (docs/caveats.md)."""
+		leaves the machine stopped, for its memory to be read; `tpm` is a tpm.Tpm, `card` a piv.Card in a reader. Its CPUs
+		take turns, unless `parallel`: QEMU 7.2 loses bits of the first CPU's state when another restores its FPU at the
+		same moment, and systems do that all the time (docs/caveats.md)."""
 		super().__init__(name)
 		self.cpus, self.memory = cpus, memory
 		self._tpm, self._tpm_process = tpm, None
@@ -194,6 +194,10 @@ class Machine(Console):
 		self._command += ["-chardev", f"socket,id=card,fd={end.fileno()}", "-device", "qemu-xhci,id=usb",
 			"-device", "usb-ccid,id=reader,bus=usb.0", "-device", "ccid-card-passthru,bus=reader.0,chardev=card"]
 		return [end]
+
+	def unplug_reader(self):
+		"""The smartcard's, with the card in it."""
+		self.qmp("device_del", id="reader")
 
 	def break_tpm(self):
 		"""From now on the TPM answers nothing but errors."""

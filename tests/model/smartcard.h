@@ -58,7 +58,7 @@ struct smartcard {
 void smartcard_begin(struct smartcard *card, unsigned protocol);
 void smartcard_power(struct smartcard *card, bool on);
 
-/* An APDU; the length of the answer with its status word. `protocol` says what its lengths mean. */
+/* An APDU, or a TPDU of T=0; the length of the answer with its status word. */
 size_t smartcard_apdu(struct smartcard *card, const uint8_t *apdu, size_t bytes, uint8_t *answer);
 /* A block of T=1; 0 for silence. */
 size_t smartcard_block(struct smartcard *card, const uint8_t *block, size_t bytes, uint8_t *answer);
@@ -109,6 +109,8 @@ struct smartcard_reader {
 	bool muted;
 };
 
-void smartcard_reader_begin(struct smartcard_reader *reader, struct smartcard *card, enum ccid_level level, unsigned protocol);
+/* One that does everything right, with such a card in it. */
+void smartcard_reader_begin(
+	struct smartcard_reader *reader, struct smartcard *card, enum ccid_level level, unsigned protocol);
 
 #endif
