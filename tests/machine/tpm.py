@@ -118,13 +118,19 @@ def header(image):
 			gpt.write(image, entry.start, changed.read())
 
 
+def token(image, number):
+	"""A token of the image's only volume."""
+	with header(image) as path:
+		return json.loads(_tool("cryptsetup", "token", "export", f"--token-id={number}", path))
+
+
 def change_token(image, number, **fields):
 	"""Replaces fields of a token's JSON with stock cryptsetup; `_` stands for the `-` in their names."""
+	changed = token(image, number)
 	with header(image) as path:
-		token = json.loads(_tool("cryptsetup", "token", "export", f"--token-id={number}", path))
-		token |= {name.replace("_", "-"): value for name, value in fields.items()}
+		changed |= {name.replace("_", "-"): value for name, value in fields.items()}
 		_tool("cryptsetup", "token", "import", f"--token-id={number}", "--token-replace", path,
-			input=json.dumps(token).encode())
+			input=json.dumps(changed).encode())
 
 
 def kinds(image):
