@@ -10,6 +10,7 @@
 #include "hv/boot/paths.h"
 #include "hv/boot/policy_file.h"
 #include "hv/boot/port.h"
+#include "hv/boot/signatures.h"
 #include "hv/boot/takeover.h"
 #include "hv/boot/unlock.h"
 #include "hv/x86/libcrypto_port.h"
@@ -163,6 +164,7 @@ static EFI_STATUS run(EFI_HANDLE image)
 	BS->SetWatchdogTimer(0, 0, 0, NULL);
 	Print(L"Underseal %a\n", UNDERSEAL_VERSION);
 	policy_read(&policy, &text, loaded);
+	signatures_read(loaded);
 	if (policy.icr == BOOT_ICR_FAST)
 		Print(L"underseal.conf has icr=fast: a CPU that the system takes offline and starts again may run "
 		      L"outside the hypervisor, and its disk writes are then not encrypted.\n");
