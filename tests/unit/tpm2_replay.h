@@ -156,6 +156,23 @@ static inline struct tpm2_token replay_token(const struct recording *recording)
 	return token;
 }
 
+/* The same with `from` in its text replaced by `to`. */
+static inline struct tpm2_token replay_changed(const struct recording *recording, const char *from, const char *to)
+{
+	const char *at = strstr(recording->token, from);
+	struct recording other = {0};
+	struct tpm2_token token;
+	char *text;
+
+	assert_non_null(at);
+	assert_int_not_equal(
+		asprintf(&text, "%.*s%s%s", (int)(at - recording->token), recording->token, to, at + strlen(from)), -1);
+	other.token = text;
+	token = replay_token(&other);
+	free(text);
+	return token;
+}
+
 /* ---- one unsealing ---- */
 
 static struct tpm2 tpm;
