@@ -24,7 +24,7 @@ static int choose(const struct luks2 *header, const struct keys_options *o, stru
 	for (unsigned i = 0; i < header->tpm2_tokens; i++) {
 		const struct tpm2_token *token = &header->tpm2[i];
 
-		if (token->unusable || !token->pcrs || __builtin_popcount(token->keyslots) != 1 ||
+		if (token->unusable || !token->pcrs || token->signed_pcrs || __builtin_popcount(token->keyslots) != 1 ||
 			(o->slot_given && token->keyslots != 1u << o->slot))
 			continue;
 		*old = (struct old){token->pcrs, token->pin, __builtin_ctz(token->keyslots)};

@@ -144,7 +144,7 @@ static void describe_escrow(struct json_object *out, struct json_object *token)
 static void describe_token(struct json_object *out, struct json_object *token)
 {
 	struct json_object *bank = luks_get(token, "tpm2-pcr-bank");
-	uint32_t mask;
+	uint32_t mask, signed_mask;
 
 	json_object_object_add(out, "keyslots", numbers(luks_get(token, "keyslots"), 32, &mask));
 	if (!strcmp(luks_text(token, "type"), ESCROW_TOKEN))
@@ -154,9 +154,10 @@ static void describe_token(struct json_object *out, struct json_object *token)
 	/* Tokens from before other banks could be chosen do not name one. */
 	report_text(out, "bank", bank ? luks_text(token, "tpm2-pcr-bank") : "sha256");
 	json_object_object_add(out, "pcrs", numbers(luks_get(token, "tpm2-pcrs"), PCRS, &mask));
+	json_object_object_add(out, "signed_pcrs", numbers(luks_get(token, "tpm2_pubkey_pcrs"), PCRS, &signed_mask));
 	json_object_object_add(
 		out, "pin", json_object_new_boolean(json_object_get_boolean(luks_get(token, "tpm2-pin"))));
-	json_object_object_add(out, "weak", json_object_new_boolean(tpm2_pcrs_weak(mask)));
+	json_object_object_add(out, "weak", json_object_new_boolean(tpm2_pcrs_weak(mask | signed_mask)));
 }
 
 void slots_describe(struct json_object *out, struct json_object *root)
@@ -232,6 +233,7 @@ static void print_token(struct json_object *token)
 	if (report_get(token, "bank")) {
 		printf(", bank %s", report_get_text(token, "bank"));
 		print_list(", PCR ", report_get(token, "pcrs"));
+		print_list(", signed PCR ", report_get(token, "signed_pcrs"));
 		fputs(json_object_get_boolean(report_get(token, "pin")) ? ", with PIN" : ", no PIN", stdout);
 		fputs(json_object_get_boolean(report_get(token, "weak"))
 				? ", weak: a running system could unseal it"

@@ -12,6 +12,7 @@
 #ifndef KEYMGMT_TPM2_H
 #define KEYMGMT_TPM2_H
 
+#include "keymgmt/rsa_key.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +41,7 @@ enum tpm2_result {
 	TPM2_LOCKED_OUT,     /* protection against guessing is active */
 	TPM2_OTHER_TPM,	     /* the sealed object does not belong under this TPM's primary key */
 	TPM2_STATE_DIFFERS,  /* the PCRs are not those of the token */
+	TPM2_NOT_SIGNED,     /* the token wants signed PCRs, and there is no signature of what they hold */
 	TPM2_POLICY_DIFFERS, /* the token contradicts its own sealed object */
 	TPM2_NEEDS_PIN,	     /* everything fits so far; no PIN was given */
 	TPM2_WRONG_PIN,
@@ -47,6 +49,21 @@ enum tpm2_result {
 
 /* One sentence for a person. */
 const char *tpm2_result_text(enum tpm2_result result);
+
+#define TPM2_MAX_SIGNATURES 16
+
+/* Somebody's word that a policy, PolicyPCR over some PCRs, is good: RSASSA with SHA-256. */
+struct tpm2_signature {
+	uint8_t signer[32];		   /* fingerprint of the key */
+	uint8_t policy[TPM2_POLICY_BYTES]; /* what is signed */
+	uint8_t data[RSA_KEY_MOST_BYTES];
+	size_t bytes;
+};
+
+struct tpm2_signatures {
+	unsigned count;
+	struct tpm2_signature signature[TPM2_MAX_SIGNATURES];
+};
 
 struct tpm2 {
 	/*
@@ -64,6 +81,7 @@ struct tpm2 {
 	 */
 	bool (*random)(void *context, uint8_t *bytes, size_t count);
 	void *context;
+	const struct tpm2_signatures *signatures; /* for tokens that want signed PCRs; NULL: none */
 	size_t max_response; /* the most the transport takes for *response_bytes; at least 1024 is needed */
 
 	uint32_t refused_command, refused_code; /* TPM_CC and TPM_RC of the last TPM2_REFUSED */
@@ -87,6 +105,8 @@ struct tpm2_token {
 	uint8_t policy[TPM2_POLICY_BYTES]; /* what PolicyGetDigest must say before anything is unsealed */
 	uint8_t blob[TPM2_MAX_BLOB];	   /* TPM2B_PRIVATE, then TPM2B_PUBLIC */
 	size_t blob_bytes;
+	uint32_t signed_pcrs; /* bit mask of those whose values `signer` must have signed; 0: none */
+	struct rsa_key signer;
 	struct tpm2_pcrs recorded; /* the values it was made for: of all its PCRs, or of none when they are not known */
 };
 

@@ -201,8 +201,7 @@ enum tpm2_result tpm2_start_policy(struct tpm2 *tpm, const struct tpm2_key *to, 
 	return result;
 }
 
-/* Sends a command whose answer is nothing but success. */
-static enum tpm2_result run_plain(struct tpm2 *tpm, struct tpm2_writer *command)
+enum tpm2_result tpm2_run_plain(struct tpm2 *tpm, struct tpm2_writer *command)
 {
 	struct tpm2_reader response;
 	enum tpm2_result result = tpm2_run(tpm, command, &response);
@@ -218,7 +217,7 @@ enum tpm2_result tpm2_policy_pcr(
 	tpm2_put32(&command, session->handle);
 	tpm2_put16(&command, 0); /* no digest: the values the PCRs have now */
 	tpm2_put_selection(&command, bank, pcrs);
-	return run_plain(tpm, &command);
+	return tpm2_run_plain(tpm, &command);
 }
 
 enum tpm2_result tpm2_policy_auth_value(struct tpm2 *tpm, const struct tpm2_session *session)
@@ -226,7 +225,7 @@ enum tpm2_result tpm2_policy_auth_value(struct tpm2 *tpm, const struct tpm2_sess
 	struct tpm2_writer command = tpm2_begin(tpm, TPM2_NO_SESSIONS, TPM2_CC_POLICY_AUTH_VALUE);
 
 	tpm2_put32(&command, session->handle);
-	return run_plain(tpm, &command);
+	return tpm2_run_plain(tpm, &command);
 }
 
 enum tpm2_result tpm2_policy_get_digest(
@@ -253,5 +252,5 @@ void tpm2_flush(struct tpm2 *tpm, uint32_t handle)
 
 	tpm2_put32(&command, handle);
 	if (handle)
-		run_plain(tpm, &command);
+		tpm2_run_plain(tpm, &command);
 }

@@ -35,6 +35,14 @@ bool tpm2_keep_nonce(struct tpm2_session *session, const struct tpm2_reader *non
 
 enum tpm2_result tpm2_policy_pcr(
 	struct tpm2 *tpm, const struct tpm2_session *session, enum tpm2_bank bank, uint32_t pcrs);
+/*
+ * PolicyPCR over the PCRs whose values must be signed, and PolicyAuthorize by one of
+ * tpm->signatures that is of what they hold (part 3, 23.16). TPM2_NOT_SIGNED when there
+ * is none, or it is wrong. `*signer` is the loaded key then, 0: none.
+ */
+enum tpm2_result tpm2_policy_signed(struct tpm2 *tpm, const struct tpm2_session *session, const struct tpm2_token *token,
+	uint32_t *signer);
+
 enum tpm2_result tpm2_policy_auth_value(struct tpm2 *tpm, const struct tpm2_session *session);
 enum tpm2_result tpm2_policy_get_digest(
 	struct tpm2 *tpm, const struct tpm2_session *session, uint8_t digest[TPM2_POLICY_BYTES]);
@@ -46,6 +54,9 @@ enum tpm2_result tpm2_policy_get_digest(
  */
 enum tpm2_result tpm2_unseal_object(struct tpm2 *tpm, uint32_t object, const uint8_t name[TPM2_NAME_BYTES],
 	struct tpm2_session *session, const struct tpm2_auth *auth, struct tpm2_secret *secret);
+
+/* Sends a command whose answer is nothing but success. */
+enum tpm2_result tpm2_run_plain(struct tpm2 *tpm, struct tpm2_writer *command);
 
 /* Forgets a handle inside the TPM; 0 is none. What fails is not told: there is nothing to be done about it. */
 void tpm2_flush(struct tpm2 *tpm, uint32_t handle);

@@ -26,6 +26,8 @@ const char *tpm2_result_text(enum tpm2_result result)
 		return "The token was made with another TPM, or this one has been cleared since.";
 	case TPM2_STATE_DIFFERS:
 		return "The measured state of this computer differs from the one the token was made for.";
+	case TPM2_NOT_SIGNED:
+		return "No valid signature is there for the measured state of this computer (tpm2-pcr-signature.json).";
 	case TPM2_POLICY_DIFFERS:
 		return "The token is damaged: its policy hash is not that of its sealed key.";
 	case TPM2_NEEDS_PIN:
@@ -87,7 +89,7 @@ struct attempt {
 	const struct tpm2_token *token;
 	uint8_t name[TPM2_NAME_BYTES];
 	struct tpm2_key primary;
-	uint32_t object;
+	uint32_t object, signer;
 	struct tpm2_session session;
 };
 
@@ -106,6 +108,8 @@ static enum tpm2_result meet_policy(struct tpm2 *tpm, struct attempt *attempt)
 	uint8_t digest[TPM2_POLICY_BYTES];
 	enum tpm2_result result = tpm2_start_policy(tpm, &attempt->primary, &attempt->session);
 
+	if (!result && token->signed_pcrs)
+		result = tpm2_policy_signed(tpm, &attempt->session, token, &attempt->signer);
 	if (!result && token->pcrs)
 		result = tpm2_policy_pcr(tpm, &attempt->session, token->bank, token->pcrs);
 	if (!result && token->pin)
@@ -136,6 +140,7 @@ static enum tpm2_result unseal_once(
 	command = tpm->refused_command;
 	code = tpm->refused_code;
 	tpm2_flush(tpm, attempt.session.handle);
+	tpm2_flush(tpm, attempt.signer);
 	tpm2_flush(tpm, attempt.object);
 	tpm2_flush(tpm, attempt.primary.handle);
 	secret_wipe(&attempt.session, sizeof(attempt.session));

@@ -11,6 +11,7 @@
 #include "hv/boot/policy_file.h"
 #include "hv/boot/port.h"
 #include "hv/boot/screen.h"
+#include "hv/boot/signatures.h"
 #include "hv/boot/takeover.h"
 #include "hv/boot/unlock.h"
 #include "hv/x86/libcrypto_port.h"
@@ -164,6 +165,7 @@ static EFI_STATUS run(EFI_HANDLE image)
 	BS->SetWatchdogTimer(0, 0, 0, NULL);
 	screen_begin();
 	policy_read(&policy, &text, loaded);
+	signatures_read(loaded);
 	if (policy.icr == BOOT_ICR_FAST)
 		Print(L"underseal.conf has icr=fast: a CPU that the system takes offline and starts again may run "
 		      L"outside the hypervisor, and its disk writes are then not encrypted.\n");

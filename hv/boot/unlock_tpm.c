@@ -23,9 +23,9 @@ static const char *objection(const struct tpm *tpm, const struct tpm2_token *tok
 {
 	if (token->unusable)
 		return token->unusable;
-	if (token->pcrs && !tpm_measures(tpm, token->bank))
+	if ((token->pcrs | token->signed_pcrs) && !tpm_measures(tpm, token->bank))
 		return "the firmware does not measure into its bank of PCRs";
-	if (tpm2_pcrs_weak(token->pcrs) && !policy->allow_weak_tokens)
+	if (tpm2_pcrs_weak(token->pcrs | token->signed_pcrs) && !policy->allow_weak_tokens)
 		return "it is weak (no PCR 12 with PCR 7 or 4); allow_weak_tokens=1 in underseal.conf allows it";
 	return NULL;
 }

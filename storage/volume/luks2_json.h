@@ -34,6 +34,9 @@ void luks2_parse_pkcs11(const struct json_node *object, struct pkcs11_token *tok
  */
 void luks2_take_record(const struct json_node *object, struct tpm2_token *tokens, unsigned count);
 
+/* A string of exactly `bytes` bytes in hexadecimal digits. */
+bool luks2_parse_hex(const struct json_node *node, uint8_t *out, size_t bytes);
+
 /* Of a hexadecimal digit, either case; -1 for anything else. */
 int luks2_hex_value(char c);
 

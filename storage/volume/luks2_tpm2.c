@@ -55,7 +55,7 @@ static bool parse_pin(const struct json_node *node, bool *pin)
 	return !node || node->type == JSON_BOOLEAN;
 }
 
-static bool parse_hex(const struct json_node *node, uint8_t *out, size_t bytes)
+bool luks2_parse_hex(const struct json_node *node, uint8_t *out, size_t bytes)
 {
 	if (!node || node->type != JSON_STRING || node->text_bytes != 2 * bytes)
 		return false;
@@ -69,6 +69,19 @@ static bool parse_hex(const struct json_node *node, uint8_t *out, size_t bytes)
 	return true;
 }
 
+/* Whose signature must be on the values of which PCRs; the key is PEM text in base64. */
+static bool parse_signer(const struct json_node *object, struct tpm2_token *token)
+{
+	const struct json_node *pcrs = json_member(object, "tpm2_pubkey_pcrs"), *key = json_member(object, "tpm2_pubkey");
+	uint8_t pem[RSA_KEY_PEM_BYTES];
+	size_t bytes;
+
+	if (!pcrs && !key)
+		return true;
+	return parse_pcrs(pcrs, &token->signed_pcrs) && token->signed_pcrs &&
+	       json_base64(key, pem, sizeof(pem), &bytes) && rsa_key_read(&token->signer, (const char *)pem, bytes);
+}
+
 static const char *parse(const struct json_node *object, struct tpm2_token *token)
 {
 	uint8_t name[TPM2_NAME_BYTES];
@@ -76,8 +89,8 @@ static const char *parse(const struct json_node *object, struct tpm2_token *toke
 	if (!luks2_parse_set(json_member(object, "keyslots"), LUKS2_KEYSLOTS, &token->keyslots) ||
 		!token->keyslots)
 		return "it does not say which key slot it opens";
-	if (json_member(object, "tpm2_pubkey") || json_member(object, "tpm2_pubkey_pcrs"))
-		return "it is bound to signed measurements, which are not supported";
+	if (!parse_signer(object, token))
+		return "its key for signed measurements cannot be used";
 	if (json_member(object, "tpm2_srk") || json_member(object, "tpm2_salt") ||
 		json_member(object, "tpm2_pcrlock_nv"))
 		return "a newer systemd has made it, in a form that is not supported";
@@ -85,11 +98,13 @@ static const char *parse(const struct json_node *object, struct tpm2_token *toke
 		return "its list of PCRs cannot be used";
 	if (!parse_bank(json_member(object, "tpm2-pcr-bank"), &token->bank))
 		return "its bank of PCRs is not known";
+	if (token->signed_pcrs && token->bank != TPM2_SHA256)
+		return "its signed measurements are of a bank other than SHA-256";
 	if (!parse_primary(json_member(object, "tpm2-primary-alg"), &token->primary))
 		return "its primary key is of a kind that is not known";
 	if (!parse_pin(json_member(object, "tpm2-pin"), &token->pin))
 		return "it does not say whether it needs a PIN";
-	if (!parse_hex(json_member(object, "tpm2-policy-hash"), token->policy, sizeof(token->policy)))
+	if (!luks2_parse_hex(json_member(object, "tpm2-policy-hash"), token->policy, sizeof(token->policy)))
 		return "its policy hash cannot be used";
 	if (!json_base64(json_member(object, "tpm2-blob"), token->blob, sizeof(token->blob), &token->blob_bytes))
 		return "its sealed key cannot be used";
@@ -109,7 +124,7 @@ static bool parse_record(const struct json_node *values, struct tpm2_pcrs *pcrs)
 
 	memset(pcrs, 0, sizeof(*pcrs));
 	for (const struct json_node *value = json_first(values, JSON_OBJECT); value; value = value->next) {
-		if (!luks2_number_of(value, TPM2_PCRS, &pcr) || !parse_hex(value, pcrs->value[pcr], TPM2_PCR_BYTES))
+		if (!luks2_number_of(value, TPM2_PCRS, &pcr) || !luks2_parse_hex(value, pcrs->value[pcr], TPM2_PCR_BYTES))
 			return false;
 		pcrs->mask |= 1u << pcr;
 	}

@@ -2,7 +2,8 @@
 /*
  * Any TPM at all. The input begins with a byte: bit 0 gives a PIN, bit 1 makes the
  * token one that wants it, bit 2 has the header of every answer made right, so that the fuzzer
- * gets behind it, bit 3 gives random bytes for a salt. Then one answer after the other: two bytes of length, the bytes. What is opened
+ * gets behind it, bit 3 gives random bytes for a salt,
+ * bit 4 has the token want signed PCRs. Then one answer after the other: two bytes of length, the bytes. What is opened
  * must be flushed, and no secret may stay behind.
  */
 #include "keymgmt/tpm2_wire.h"
@@ -91,6 +92,7 @@ static struct tpm2_token make_token(bool pin)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	static struct tpm2 tpm = {.submit = submit, .pause = wait_a_little, .max_response = TPM2_RESPONSE_BYTES};
+	static const struct tpm2_signatures signatures = {.count = 1, .signature = {{.bytes = 256}}};
 	struct answers answers = {.at = data + 1, .left = bytes - 1};
 	uint8_t digest[TPM2_MAX_DIGEST], name[TPM2_NAME_BYTES];
 	struct tpm2_token token;
@@ -103,6 +105,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	token = make_token(data[0] & 2);
 	if (tpm2_check_blob(&token, name))
 		abort();
+	if (data[0] & 16) {
+		token.signed_pcrs = 1u << 12;
+		token.signer.bytes = 256;
+		tpm.signatures = &signatures;
+	}
 	answers.headers = data[0] & 4;
 	tpm.random = data[0] & 8 ? random_bytes : NULL;
 	tpm.context = &answers;

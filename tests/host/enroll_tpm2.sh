@@ -71,6 +71,17 @@ told_by_boot 1 2580 | grep -q unsealed || fail "the PIN does not open it"
 ! stock_opens || fail "stock cryptsetup needs no PIN"
 stock_opens 2580 && grep -qx 'slot 3' stock || { cat stock; fail "stock cryptsetup does not open it with the PIN"; }
 
+echo "== a TPM without elliptic curves"
+gcc -shared -fPIC -D_GNU_SOURCE -o no_ecc.so "$here/no_ecc.c"
+header_out
+"$underseal" remove disk 3 --passphrase-file pass 2>log2
+expect 0 'is new' env LD_PRELOAD="$work/no_ecc.so" "${enroll[@]}" --pin-file pin
+header_out
+cryptsetup token export --token-id 1 header | grep -q '"tpm2-primary-alg":"rsa"' || fail "its primary key is of ECC"
+start conf2 secure
+stock_opens 2580 || { cat stock; fail "stock cryptsetup does not open it"; }
+[[ $(told_by_boot 0 2580) = unsealed* ]] || fail "the boot program does not open it"
+
 echo "== remove takes the record along, when no other token needs it"
 cp good disk
 start conf secure

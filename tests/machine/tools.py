@@ -11,6 +11,8 @@ import subprocess
 import places
 
 PROGRAMS = ["/usr/bin/fio", "/usr/bin/openssl", "/usr/bin/efivar", "/usr/sbin/sgdisk"]
+# What they load by name.
+LOADED = ["/usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0"]
 SOURCES = ("probe", "kexec")  # of guest/NAME.c
 # Of guest/NAME.c with the product's freestanding parts.
 SOURCES_WITH_PRODUCT = ("unseal",)
@@ -54,7 +56,7 @@ def _make():
 	os.makedirs(f"{tree}/bin")
 	for path in programs + scripts:
 		shutil.copy2(path, f"{tree}/bin/")
-	for library in {library for program in programs for library in _libraries(program)}:
+	for library in {library for program in programs + LOADED for library in _libraries(program)} | set(LOADED):
 		target = tree + (library if library.startswith("/lib64/") else "/usr" + library.removeprefix("/usr"))
 		os.makedirs(os.path.dirname(target), exist_ok=True)
 		shutil.copy(library, target)

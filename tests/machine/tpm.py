@@ -89,12 +89,12 @@ class Tpm:
 				finally:
 					process.terminate()
 
-	def enrol(self, image, passphrase, pcrs, policy=b"", pin=None):
+	def enrol(self, image, passphrase, pcrs, policy=b"", pin=None, words=()):
 		"""Adds a token for these PCRs to the header of the image's only volume with systemd-cryptenroll; the policy file
-		is what the machine will start with."""
+		is what the machine will start with; `words` are further options."""
 		with tokens.header(image) as path, self.here(policy) as name:
 			tokens.tool("systemd-cryptenroll", f"--tpm2-device={name}", f"--tpm2-pcrs={'+'.join(map(str, pcrs))}",
-				f"--tpm2-with-pin={'yes' if pin else 'no'}", path,
+				f"--tpm2-with-pin={'yes' if pin else 'no'}", *words, path,
 				env={**os.environ, "PASSWORD": passphrase, "NEWPIN": pin or ""})
 
 	def secret(self, image, number, policy):

@@ -6,7 +6,7 @@
 #include "tests/unit/tpm2_replay.h"
 
 static const struct recording *const recordings[] = {&recorded_ecc, &recorded_ecc_pin, &recorded_rsa,
-	&recorded_salted, &recorded_salted_pin};
+	&recorded_salted, &recorded_salted_pin, &recorded_signed};
 
 #define RECORDINGS (sizeof(recordings) / sizeof(recordings[0]))
 

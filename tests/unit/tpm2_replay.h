@@ -5,6 +5,7 @@
 
 #include "keymgmt/tpm2_wire.h"
 #include "storage/volume/luks2_json.h"
+#include "storage/volume/pcr_signatures.h"
 #include "tests/unit/tpm2_recorded.h"
 #include "tests/unit/zero.h"
 #include <setjmp.h>
@@ -56,16 +57,31 @@ static inline void replay_note_flush(struct replay *replay, uint32_t handle)
 	fail_msg("flushed what was not open: %08x", handle);
 }
 
-/* The recorded answer to this command; the recordings have each but the flushes once. */
+/* How often the recording has a command. */
+static inline unsigned replay_times(const struct recording *recording, const uint8_t *command)
+{
+	static uint8_t recorded[REPLAY_BYTES];
+	unsigned times = 0;
+
+	for (unsigned i = 0; recording->exchange[i].command; i++) {
+		replay_bytes_of(recording->exchange[i].command, recorded);
+		times += !memcmp(recorded + 6, command + 6, 4);
+	}
+	return times;
+}
+
+/* The recorded answer to this command, of several the next one. */
 static inline size_t replay_answer(struct replay *replay, const uint8_t *command, size_t bytes, uint8_t *response)
 {
 	static uint8_t recorded[REPLAY_BYTES];
+	unsigned times = replay_times(replay->recording, command);
+	unsigned skip = times ? replay->sent[replay_be32(command + 6)] % times : 0;
 
 	for (unsigned i = 0; replay->recording->exchange[i].command; i++) {
 		const struct exchange *exchange = &replay->recording->exchange[i];
 		size_t recorded_bytes = replay_bytes_of(exchange->command, recorded);
 
-		if (replay->strict ? i != replay->count : memcmp(recorded + 6, command + 6, 4) != 0)
+		if (replay->strict ? i != replay->count : memcmp(recorded + 6, command + 6, 4) || skip--)
 			continue;
 		if (replay->strict) {
 			assert_int_equal(bytes, recorded_bytes);
@@ -79,7 +95,8 @@ static inline size_t replay_answer(struct replay *replay, const uint8_t *command
 
 static inline bool replay_opens(uint32_t code)
 {
-	return code == TPM2_CC_CREATE_PRIMARY || code == TPM2_CC_LOAD || code == TPM2_CC_START_AUTH_SESSION;
+	return code == TPM2_CC_CREATE_PRIMARY || code == TPM2_CC_LOAD || code == TPM2_CC_LOAD_EXTERNAL ||
+	       code == TPM2_CC_START_AUTH_SESSION;
 }
 
 static inline int replay_submit(
@@ -140,11 +157,43 @@ static inline struct tpm2_token replay_token(const struct recording *recording)
 	return token;
 }
 
+/* The same with `from` in its text replaced by `to`. */
+static inline struct tpm2_token replay_changed(const struct recording *recording, const char *from, const char *to)
+{
+	const char *at = strstr(recording->token, from);
+	struct recording other = {0};
+	struct tpm2_token token;
+	char *text;
+
+	assert_non_null(at);
+	assert_int_not_equal(
+		asprintf(&text, "%.*s%s%s", (int)(at - recording->token), recording->token, to, at + strlen(from)), -1);
+	other.token = text;
+	token = replay_token(&other);
+	free(text);
+	return token;
+}
+
 /* ---- one unsealing ---- */
 
 static struct tpm2 tpm;
 static struct replay replay;
 static struct tpm2_secret secret;
+
+/* What the recording has, by way of the parser; NULL when it has none. */
+static inline const struct tpm2_signatures *replay_signatures(const struct recording *recording)
+{
+	static struct tpm2_signatures signatures;
+	static struct json_node nodes[PCR_SIGNATURES_NODES];
+	char *text;
+
+	if (!recording->signatures)
+		return NULL;
+	text = strdup(recording->signatures);
+	assert_null(pcr_signatures_read(&signatures, text, strlen(text), nodes));
+	free(text);
+	return &signatures;
+}
 
 static inline void begin(const struct recording *recording)
 {
@@ -154,6 +203,7 @@ static inline void begin(const struct recording *recording)
 	tpm.submit = replay_submit;
 	tpm.pause = replay_pause;
 	tpm.random = recording->salted ? replay_random : NULL;
+	tpm.signatures = replay_signatures(recording);
 	tpm.context = &replay;
 	tpm.max_response = sizeof(tpm.response);
 }

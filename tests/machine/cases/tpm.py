@@ -4,9 +4,13 @@ import base64
 import hashlib
 import os
 import re
+import subprocess
+import sys
 
+import gpt
 import guests
 import image
+import places
 import setups
 import stock
 import tokens
@@ -149,6 +153,47 @@ def tpm_pin():
 def _pcr12(text):
 	"""As the next program has found it."""
 	return bytes.fromhex(re.search("^PCR 12: (.*)$", text, re.MULTILINE).group(1))
+
+
+def _signed_key(name):
+	"""(private, public) key as files."""
+	private, public = (setups.path(f"{name}-{kind}") for kind in ("private", "public"))
+	subprocess.run(["openssl", "genrsa", "-out", private, "2048"], check=True, capture_output=True)
+	subprocess.run(["openssl", "rsa", "-in", private, "-pubout", "-out", public], check=True, capture_output=True)
+	return private, public
+
+
+def _signatures(private, *policies):
+	"""A tpm2-pcr-signature.json for what PCR 12 holds with each of the policy files."""
+	path = f"{private}-signatures"
+	values = [f"12={tpm.replay(_digests(policy)).hex()}" for policy in policies]
+	subprocess.run([sys.executable, f"{places.TREE}/tests/host/sign_pcrs.py", private, path, *values], check=True)
+	with open(path, "rb") as file:
+		return file.read()
+
+
+@case("PCR 12 as somebody has signed it: each signed policy file is silent, another one is told; root cannot unseal", cost=3)
+def tpm_signed():
+	private, public = _signed_key("tpm-signed")
+	lines, signed = "tries=5\n", _signatures(private, _policy(), _policy("tries=5\n"))
+	def put(system):
+		gpt.esp_put(system, {f"{os.path.dirname(image.POLICY_ON_ESP)}/tpm2-pcr-signature.json": signed},
+			gpt.entry(system, "ESP").start)
+	with tpm.Tpm("tpm-signed") as chip:
+		disk = setups.data_disk("tpm-signed", 32, 512)
+		chip.enrol(disk, setups.PASSPHRASE, (7,), _policy(), None, (f"--tpm2-public-key={public}", "--tpm2-public-key-pcrs=12"))
+		with setups.quick("tpm-signed", [Disk(disk)], passphrase=None, prepare=put, tpm=chip) as machine:
+			assert re.search(r"with the TPM \.\.\. done", machine.text()), "no word about the TPM"
+			for at in range(0, len(signed), 512):
+				machine.run(f"printf %s '{signed[at:at + 512].decode()}' >>/tmp/signed")
+			said = machine.run("SIGNATURES=/tmp/signed unseal /dev/tpm0 /dev/sda2")
+			assert "No valid signature" in said, f"root has unsealed what we have: {said}"
+			setups.power_off(machine)
+		with setups.quick("tpm-signed", [Disk(disk)], ready=False, policy=lines, prepare=put, tpm=chip) as machine:
+			machine.wait(r"with the TPM \.\.\. done", 30)
+		with setups.quick("tpm-signed", [Disk(disk)], ready=False, policy="tries=6\n", prepare=put, tpm=chip) as machine:
+			machine.wait(setups.PASSPHRASE_PROMPT, 30)
+			assert _said(machine, "No valid signature is there"), "no word about the signature"
 
 
 @case("another measured state, another TPM: told with the PCRs; without unlocking PCR 12 is closed too")

@@ -2,8 +2,10 @@
 """TPM tokens of our own: `underseal enroll --tpm2` and `reseal`, with the event log of a machine's firmware."""
 import os
 import re
+import subprocess
 
 import image
+import places
 import setups
 import tokens
 import tpm
@@ -19,17 +21,18 @@ def _file(name, data):
 	return path
 
 
-def _seal(chip, disk, passphrase, command, log, *words):
-	"""enroll --tpm2 or reseal, with the log of a machine; the policy file is that of machines without further lines."""
-	log = _file("event-log", log)
+def _seal(chip, disk, passphrase, command, log, *words, **kwargs):
+	"""enroll --tpm2 or reseal, with the log of a machine."""
+	log = _file(f"{os.path.basename(disk)}-log", log)
 	with chip.here() as name:
-		setups.underseal(disk, passphrase, command, "--tpm2-device", name, "--event-log", log, *words)
+		setups.underseal(disk, passphrase, command, "--tpm2-device", name, "--event-log", log, *words, **kwargs)
 	os.unlink(log)
 
 
-def _enroll(chip, disk, log):
-	policy = _file("policy", image.policy_text().encode())
-	_seal(chip, disk, setups.PASSPHRASE, "enroll", log, "--tpm2", "--policy-file", policy)
+def _enroll(chip, disk, log, **kwargs):
+	"""The policy file is that of machines without further lines."""
+	policy = _file(f"{os.path.basename(disk)}-policy", image.policy_text().encode())
+	_seal(chip, disk, setups.PASSPHRASE, "enroll", log, "--tpm2", "--policy-file", policy, **kwargs)
 	os.unlink(policy)
 
 
@@ -70,6 +73,24 @@ def tpm_enrolled():
 			setups.power_off(machine)
 
 
+@case("a rescue system on the machine itself, with the kernel's device and log: the next start beneath is silent", cost=2)
+def tpm_rescue():
+	policy = image.policy_text().replace("\\", "\\\\").replace("\n", "\\n")
+	with tpm.Tpm("tpm-rescue") as chip:
+		disk = setups.data_disk("tpm-rescue", 32, 512)
+		with setups.quick("tpm-rescue", [Disk(disk)], beneath=False, tpm=chip) as machine:
+			machine.run("mount -t securityfs security /sys/kernel/security")
+			machine.run(f"echo '{setups.PASSPHRASE}' >/tmp/pass; printf '{policy}' >/tmp/conf")
+			enroll = "underseal enroll /dev/sda --passphrase-file /tmp/pass --tpm2 --policy-file /tmp/conf"
+			refused = machine.run(f"{enroll} --tpm2-pcrs 4+7+12 2>&1; echo status $?")
+			assert "was not started by underseal.efi" in refused and "status 3" in refused, refused
+			said = machine.run(f"{enroll} 2>&1", 60)
+			assert "slot 1 of partition 1 is new" in said, said
+			setups.power_off(machine)
+		with setups.quick("tpm-rescue", [Disk(disk)], ready=False, tpm=chip) as machine:
+			machine.wait(r"with the TPM \.\.\. done", 30)
+
+
 @case("Secure Boot switched on and another policy file: told which PCRs differ, and why; reseal makes it silent again",
 	cost=7)
 def tpm_pcr_changed():
@@ -92,6 +113,18 @@ def tpm_pcr_changed():
 		with changed(disk, passphrase=None) as machine:
 			assert _opened_silently(machine), "no word about the TPM"
 			setups.power_off(machine)
+
+
+@case("a token under an RSA key, as of a TPM without elliptic curves: opens silently", cost=2)
+def tpm_rsa():
+	no_ecc = setups.path("no-ecc")
+	subprocess.run(["gcc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", no_ecc, f"{places.TREE}/tests/host/no_ecc.c"], check=True)
+	with tpm.Tpm("tpm-rsa") as chip:
+		disk = setups.data_disk("tpm-rsa", 32, 512)
+		_enroll(chip, disk, _log_of_a_start("tpm-rsa", chip, disk), env={**os.environ, "LD_PRELOAD": no_ecc})
+		assert tokens.token(disk, 1)["tpm2-primary-alg"] == "rsa", "its primary key is of ECC"
+		with setups.quick("tpm-rsa", [Disk(disk)], ready=False, tpm=chip) as machine:
+			machine.wait(r"with the TPM \.\.\. done", 30)
 
 
 @case("only the policy file has changed: PCR 12 alone is named")

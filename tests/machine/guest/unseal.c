@@ -3,9 +3,10 @@
  * unseal DEVICE HEADER [PIN]: what root can get out of a TPM. Reads the LUKS2 header in a file or a partition and
  * tries each of its systemd-tpm2 tokens at DEVICE, a TPM's node or the socket of an emulated one. With TRACE in the
  * environment every command and answer goes to standard error in hex, and what should be random is not; with CLEAR
- * no session is salted, so that secrets cross the wires as they are.
+ * no session is salted, so that secrets cross the wires as they are. SIGNATURES names a tpm2-pcr-signature.json.
  */
 #include "storage/volume/luks2.h"
+#include "storage/volume/pcr_signatures.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -74,6 +75,23 @@ static bool random_bytes(void *context, uint8_t *bytes, size_t count)
 	return !getenv("CLEAR") && (trace || getrandom(bytes, count, 0) == (ssize_t)count);
 }
 
+static void read_signatures(struct tpm2 *tpm, const char *path)
+{
+	static struct tpm2_signatures signatures;
+	static struct json_node nodes[PCR_SIGNATURES_NODES];
+	static char text[PCR_SIGNATURES_MAX_BYTES];
+	FILE *file = path ? fopen(path, "r") : NULL;
+	const char *why;
+
+	if (!file)
+		return;
+	why = pcr_signatures_read(&signatures, text, fread(text, 1, sizeof(text), file), nodes);
+	if (why)
+		printf("signatures: %s\n", why);
+	tpm->signatures = &signatures;
+	fclose(file);
+}
+
 static int read_file(void *context, uint64_t offset, void *buffer, size_t bytes)
 {
 	return pread(*(int *)context, buffer, bytes, (off_t)offset) == (ssize_t)bytes ? 0 : -1;
@@ -119,6 +137,7 @@ int main(int count, char **words)
 		return 1;
 	}
 	tpm.context = &device;
+	read_signatures(&tpm, getenv("SIGNATURES"));
 	source.bytes = (uint64_t)lseek(file, 0, SEEK_END);
 	error = luks2_read(&header, &source, aligned_alloc(64, LUKS2_SCRATCH_BYTES));
 	if (error) {
