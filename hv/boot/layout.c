@@ -44,7 +44,7 @@ static const struct {
 		{{0, 0}}},
 };
 
-const char *layout_key(enum layout layout)
+const char *layout_word(enum layout layout)
 {
 	return layouts[layout].key;
 }

@@ -12,7 +12,7 @@
 enum layout { LAYOUT_US, LAYOUT_UK, LAYOUT_DE, LAYOUT_FR, LAYOUT_JP, LAYOUT_COUNT };
 
 /* "us", "uk", ...: as the policy file has it. */
-const char *layout_key(enum layout layout);
+const char *layout_word(enum layout layout);
 
 /* As it is shown to the user. */
 const char *layout_name(enum layout layout);

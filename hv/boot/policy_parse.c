@@ -93,7 +93,7 @@ static bool set_tries(struct policy *policy, struct span value)
 static bool set_keyboard(struct policy *policy, struct span value)
 {
 	for (enum layout layout = 0; layout < LAYOUT_COUNT; layout++) {
-		if (!is(value, layout_key(layout)))
+		if (!is(value, layout_word(layout)))
 			continue;
 		policy->keyboard = layout;
 		return true;

@@ -76,9 +76,9 @@ static void what_is_no_key_stays(void **state)
 static void every_layout_has_its_names(void **state)
 {
 	(void)state;
-	assert_string_equal(layout_key(LAYOUT_FR), "fr");
+	assert_string_equal(layout_word(LAYOUT_FR), "fr");
 	for (enum layout layout = 0; layout < LAYOUT_COUNT; layout++) {
-		assert_int_equal(strlen(layout_key(layout)), 2);
+		assert_int_equal(strlen(layout_word(layout)), 2);
 		assert_true(strlen(layout_name(layout)) >= 2);
 	}
 }
