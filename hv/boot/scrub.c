@@ -33,46 +33,64 @@ static bool is_key(const uint8_t *at, size_t width, uint32_t key)
 	return width == 2 ? !memcmp(at, &character, 2) : !memcmp(at, &key, 4);
 }
 
-/* Whether all the keys stand there. */
-static bool is_run(const struct form *form, const uint8_t *at, const uint8_t *end, const uint32_t *keys, size_t count)
+/* The keys that every run ends with, and one of them that has a character. */
+struct tail {
+	size_t first, known;
+};
+
+static bool find_tail(struct tail *tail, const uint32_t *keys, size_t count)
 {
-	if ((size_t)(end - at) < (count - 1) * form->stride + form->width)
+	if (count < SCRUB_KEYS)
 		return false;
-	for (size_t i = 0; i < count; i++)
-		if (!is_key(at + i * form->stride, form->width, keys[i]))
+	tail->first = count - SCRUB_KEYS;
+	for (tail->known = tail->first; tail->known < count; tail->known++)
+		if (keys[tail->known] >> 16)
+			return true;
+	return false;
+}
+
+static bool is_tail(const struct form *form, const uint8_t *memory, size_t bytes, size_t at, const uint32_t *keys)
+{
+	if (bytes - at < (SCRUB_KEYS - 1) * form->stride + form->width)
+		return false;
+	for (size_t i = 0; i < SCRUB_KEYS; i++)
+		if (!is_key(memory + at + i * form->stride, form->width, keys[i]))
 			return false;
 	return true;
 }
 
-static size_t scrub_at(uint8_t *at, const uint8_t *end, const uint32_t *keys, size_t count)
+/* Overwrites the run whose tail has its known key's character at `at`. */
+static size_t scrub_form(const struct form *form, uint8_t *memory, size_t bytes, size_t at, const uint32_t *keys, size_t count,
+	const struct tail *tail)
 {
-	for (size_t i = 0; i < FORMS; i++)
-		for (size_t first = 0; first + SCRUB_KEYS <= count; first++) {
-			if (!is_run(&forms[i], at, end, keys + first, count - first))
-				continue;
-			for (size_t key = 0; key < count - first; key++)
-				memset(at + key * forms[i].stride, 0, forms[i].width);
-			return count - first;
-		}
-	return 0;
+	size_t first = tail->first, before = (tail->known - first) * form->stride + (form->width == 4 ? 2 : 0);
+
+	if (at < before || !is_tail(form, memory, bytes, at - before, keys + first))
+		return 0;
+	at -= before;
+	while (first && at >= form->stride && is_key(memory + at - form->stride, form->width, keys[first - 1])) {
+		at -= form->stride;
+		first--;
+	}
+	for (size_t i = 0; i < count - first; i++)
+		memset(memory + at + i * form->stride, 0, form->width);
+	return count - first;
 }
 
 size_t scrub(uint8_t *memory, size_t bytes, const uint32_t *keys, size_t count)
 {
-	bool typed[256] = {false};
 	size_t scrubbed = 0;
+	struct tail tail;
+	uint8_t known;
 
-	for (size_t i = 0; i < count; i++)
-		typed[character_of(keys[i]) & 0xff] = true;
+	if (!find_tail(&tail, keys, count))
+		return 0;
+	known = (uint8_t)(keys[tail.known] >> 16);
 	for (size_t at = 0; at < bytes; at++) {
-		/* A run begins with the byte of a key, or with the zeroes of its scan code. */
-		bool structure = at + 4 <= bytes && !memory[at] && !memory[at + 1] && typed[memory[at + 2]];
-
-		if (typed[memory[at]] || structure)
-			scrubbed += scrub_at(memory + at, memory + bytes, keys, count);
+		if (memory[at] != known)
+			continue;
+		for (size_t i = 0; i < FORMS; i++)
+			scrubbed += scrub_form(&forms[i], memory, bytes, at, keys, count, &tail);
 	}
-	/* Which characters there were is something, too. */
-	memset(typed, 0, sizeof(typed));
-	__asm__ volatile("" : : "r"(typed) : "memory");
 	return scrubbed;
 }
